@@ -1,0 +1,89 @@
+"""Opens `catalog.db`: migrated to this version, in WAL mode, with foreign keys on."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from retrieval.errors import CatalogError
+
+FILE_NAME = "catalog.db"
+BUSY_MILLISECONDS = 30_000
+
+
+def open_catalog(path: Path) -> Engine:
+    """The engine of a catalog, made or migrated where needed.
+
+    Raises:
+        CatalogError: the file is no SQLite database, is damaged, or was written by a newer
+            version of this library.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    event.listen(engine, "connect", _configure)
+    try:
+        _migrate(engine, path)
+    except DatabaseError as error:
+        engine.dispose()
+        raise CatalogError(
+            f"{path} cannot be opened ({error.orig}); restore it from a backup, or delete the "
+            "folder of the index and index again"
+        ) from error
+    except CatalogError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # With WAL, NORMAL may lose the last commits at a power cut but never damages the file; what
+    # is lost is made again by the next run. Publishing checkpoints and syncs before it goes on.
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "retrieval.catalog:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _migrate(engine: Engine, path: Path) -> None:
+    config = _alembic_config()
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        current = _current_revision(connection)
+    if current == scripts.get_current_head():
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise CatalogError(
+            f"{path} was written by a newer version (schema {current}); upgrade this library"
+        )
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _current_revision(connection: Any) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)
+
+
+def checkpoint(engine: Engine) -> None:
+    """Moves the write-ahead log into the file and syncs it to disk."""
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

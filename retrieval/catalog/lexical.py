@@ -1,0 +1,37 @@
+"""Words of a query -> an expression of FTS5: exact words, SKUs and brands beside the vectors."""
+
+from __future__ import annotations
+
+import re
+
+# Words that nearly every description holds; alone they say nothing of what is wanted.
+STOP_WORDS = frozenset(
+    "a an and are as at be but by for from has have in into is it its of on or our that the their "
+    "this to was we which will with you your".split()
+)
+_WORD = re.compile(r"\w", re.UNICODE)
+
+
+def query_words(text: str) -> list[str]:
+    """The words of a query that carry meaning; all of them where none does."""
+    words = [word for word in text.split() if _WORD.search(word)]
+    meaning = [word for word in words if word.strip(".,;:!?'\"()").lower() not in STOP_WORDS]
+    return meaning or words
+
+
+def match_expression(text: str, without: tuple[str, ...] = (), *, every: bool) -> str | None:
+    """FTS5 for products with all words of `text`, or any; None where there is nothing to find.
+
+    Each word is a quoted phrase: nothing that is typed is an operator, and a SKU such as
+    `CH-1042` matches its parts in order only.
+    """
+    words = query_words(text)
+    if not words:
+        return None
+    joined = (" AND " if every else " OR ").join(map(_phrase, words))
+    unwanted = " OR ".join(_phrase(word) for part in without for word in query_words(part))
+    return f"({joined}) NOT ({unwanted})" if unwanted else joined
+
+
+def _phrase(word: str) -> str:
+    return '"' + word.replace("\x00", "").replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Alembic's migrations of `catalog.db`, run when it is opened."""

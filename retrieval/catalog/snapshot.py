@@ -1,0 +1,221 @@
+"""The catalog as one generation shows it: a read-only copy of its rows, with a full-text index.
+
+Readers never touch `catalog.db`. So an indexer that is at work, or was killed, cannot mix its
+half-done rows into the answers of the generation that is live, and a rollback shows the rows of
+its time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
+
+from retrieval.catalog.models import Base, Image, Product, ProductText
+from retrieval.catalog.store import in_chunks
+from retrieval.errors import IndexDamaged
+
+FILE_NAME = "snapshot.db"
+FULL_TEXT = "product_words"
+WORD_COLUMNS = ("key", "title", "description", "category", "brand", "attributes")
+_TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """A photo on a card; `path` is relative to the folder of the index."""
+
+    id: int
+    path: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A text on a card; `field` is `title` or `description`."""
+
+    id: int
+    field: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that is shown of a product."""
+
+    id: int
+    key: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: tuple[ImageRow, ...]
+    texts: tuple[TextRow, ...]
+
+
+def write_snapshot(catalog: Path, target: Path) -> None:
+    """Copies the rows of `catalog` into a new file and indexes their words."""
+    engine = create_engine(f"sqlite:///{target}")
+    Base.metadata.create_all(engine, tables=_TABLES)
+    engine.dispose()
+    with sqlite3.connect(target) as connection:
+        # The file is checksummed and synced as a whole before anyone reads it.
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("ATTACH DATABASE ? AS source", (str(catalog),))
+        for table in _TABLES:
+            columns = ", ".join(column.name for column in table.columns)
+            connection.execute(
+                f"INSERT INTO main.{table.name} ({columns}) "
+                f"SELECT {columns} FROM source.{table.name} ORDER BY id"
+            )
+        connection.execute(
+            f"CREATE VIRTUAL TABLE {FULL_TEXT} USING fts5({', '.join(WORD_COLUMNS)}, "
+            "content='', tokenize='porter unicode61 remove_diacritics 2')"
+        )
+        connection.execute(
+            f"INSERT INTO {FULL_TEXT} (rowid, {', '.join(WORD_COLUMNS)}) "
+            "SELECT id, key, title, description, category, brand, "
+            "(SELECT group_concat(value, ' ') FROM json_each(product.attributes)) FROM product"
+        )
+        connection.commit()
+        connection.execute("DETACH DATABASE source")
+        connection.execute("ANALYZE")
+    connection.close()
+
+
+class Snapshot:
+    """Reads of one generation's rows; safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises IndexDamaged where the file is not such a snapshot."""
+        self._address = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&immutable=1"
+        self.engine: Engine = create_engine(
+            "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
+        )
+        try:
+            self.product_ids, self.key_order = self._read_order()
+        except DatabaseError as error:
+            self.engine.dispose()
+            raise IndexDamaged(
+                f"{path} cannot be read ({error.orig}); run `retrieval verify --repair`"
+            ) from None
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._address, uri=True, check_same_thread=False)
+
+    def _read_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Primary keys (n,) ascending, and the place of each by product id, which breaks ties."""
+        with self.engine.connect() as connection:
+            query = select(Product.id).order_by(Product.key)
+            by_key = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+        order = np.argsort(by_key)
+        return by_key[order], order
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def positions_of(self, product_ids: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Where these primary keys, all of which must exist, stand in `product_ids`."""
+        return np.searchsorted(self.product_ids, np.asarray(product_ids, dtype=np.int64))
+
+    def matching(self, condition: ColumnElement[bool]) -> npt.NDArray[np.bool_]:
+        """(n,) which products meet the condition."""
+        mask = np.zeros(len(self.product_ids), dtype=np.bool_)
+        with self.engine.connect() as connection:
+            found = connection.execute(select(Product.id).where(condition)).scalars().all()
+        mask[self.positions_of(found)] = True
+        return mask
+
+    def product_id(self, key: str) -> int | None:
+        """The primary key of the product with this id."""
+        with self.engine.connect() as connection:
+            found = connection.execute(select(Product.id).where(Product.key == key)).scalar()
+        return None if found is None else int(found)
+
+    def product_id_of_query(self, query: str) -> int | None:
+        """The product whose id is what was typed, whatever its case."""
+        with self.engine.connect() as connection:
+            rows = (
+                connection.execute(
+                    select(Product.id)
+                    .where(Product.key.collate("NOCASE") == query.strip())
+                    .limit(2)
+                )
+                .scalars()
+                .all()
+            )
+        return int(rows[0]) if len(rows) == 1 else None
+
+    def rows_of(self, product_id: int) -> dict[str, list[int]]:
+        """Primary keys of a product's photos (by position) and texts."""
+        with self.engine.connect() as connection:
+            images = select(Image.id).where(Image.product_id == product_id)
+            texts = select(ProductText.id).where(ProductText.product_id == product_id)
+            return {
+                "images": list(connection.execute(images.order_by(Image.position)).scalars()),
+                "texts": list(connection.execute(texts.order_by(ProductText.id)).scalars()),
+            }
+
+    def cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
+        """The cards of these products, by primary key."""
+        cards: dict[int, Card] = {}
+        with self.engine.connect() as connection:
+            for ids in in_chunks(list(product_ids)):
+                images = _image_rows(connection, ids)
+                texts = _text_rows(connection, ids)
+                for row in connection.execute(select(Product).where(Product.id.in_(ids))):
+                    values = {k: v for k, v in row._mapping.items() if k != "row_hash"}
+                    cards[row.id] = Card(
+                        **values,
+                        images=tuple(images.get(row.id, ())),
+                        texts=tuple(texts.get(row.id, ())),
+                    )
+        return cards
+
+    def words(self, match: str, limit: int) -> list[tuple[int, float]]:
+        """(primary key, BM25 score, higher is better) of the products that FTS5 matches."""
+        weights = "8.0, 4.0, 1.0, 2.0, 2.0, 1.5"  # in the order of WORD_COLUMNS
+        statement = text(
+            f"SELECT rowid, -bm25({FULL_TEXT}, {weights}) AS score FROM {FULL_TEXT} "
+            f"WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(statement, {"match": match, "limit": limit})
+            return [(int(row[0]), float(row[1])) for row in rows]
+
+
+def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:
+    query = (
+        select(Image.product_id, Image.id, Image.path, Image.width, Image.height)
+        .where(Image.product_id.in_(product_ids))
+        .order_by(Image.product_id, Image.position)
+    )
+    rows: dict[int, list[ImageRow]] = {}
+    for owner, image_id, path, width, height in connection.execute(query).tuples():
+        rows.setdefault(owner, []).append(ImageRow(image_id, path, width, height))
+    return rows
+
+
+def _text_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[TextRow]]:
+    query = (
+        select(ProductText.product_id, ProductText.id, ProductText.field, ProductText.content)
+        .where(ProductText.product_id.in_(product_ids))
+        .order_by(ProductText.id)
+    )
+    rows: dict[int, list[TextRow]] = {}
+    for owner, text_id, field, content in connection.execute(query).tuples():
+        rows.setdefault(owner, []).append(TextRow(text_id, field, content))
+    return rows

@@ -1,0 +1,190 @@
+"""Finds what does not fit together in an index."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import exists, func, select, text
+from sqlalchemy.exc import DatabaseError
+
+from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.catalog.snapshot import Snapshot
+from retrieval.catalog.store import CatalogStore
+from retrieval.errors import IndexDamaged, IndexMissing
+from retrieval.generations import GENERATIONS, Generations, Manifest, live_manifest
+from retrieval.vectors.gallery import Gallery
+
+ROWS_AT_ONCE = 10_000
+LENGTH_TOLERANCE = 0.01
+_MODELS: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that does not fit.
+
+    Attributes:
+        text: one line, with what to do.
+        derived: deriving the generation again mends it.
+        vector_id: the stored vector that is at fault, if one is.
+    """
+
+    text: str
+    derived: bool = False
+    vector_id: int | None = None
+
+
+def check_catalog(store: CatalogStore) -> list[Problem]:
+    """What is wrong within `catalog.db`."""
+    problems: list[Problem] = []
+    with store.engine.connect() as connection:
+        try:
+            for (line,) in connection.execute(text("PRAGMA integrity_check(10)")):
+                if line != "ok":
+                    problems.append(Problem(f"catalog.db is damaged ({line}); restore a backup"))
+            problems += [
+                Problem(f"a row of {row[0]} belongs to nothing; index again")
+                for row in connection.execute(text("PRAGMA foreign_key_check"))
+            ]
+        except DatabaseError as error:
+            return [Problem(f"catalog.db is damaged ({error.orig}); restore a backup")]
+    problems += _bad_vectors(store)
+    return problems + _missing_vectors(store)
+
+
+def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
+    with store.engine.connect() as connection:
+        dims = dict(connection.execute(select(EncoderRow.id, EncoderRow.dim)).tuples())
+        rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+            select(Vector.id, Vector.encoder_id, Vector.data)
+        )
+        for vector_id, encoder_id, data in rows:
+            fault = _vector_fault(data, dims[encoder_id])
+            if fault:
+                yield Problem(
+                    f"stored vector {vector_id} {fault}; `retrieval verify --repair` drops it, "
+                    "`retrieval index SOURCE` makes it again",
+                    derived=True,
+                    vector_id=vector_id,
+                )
+
+
+def _vector_fault(data: bytes, dim: int) -> str | None:
+    if len(data) != 2 * dim:
+        return f"has {len(data)} bytes, not {2 * dim}"
+    values = np.frombuffer(data, dtype="<f2").astype(np.float32)
+    if not np.isfinite(values).all():
+        return "holds values that are no numbers"
+    length = float(np.linalg.norm(values))
+    return None if abs(length - 1) < LENGTH_TOLERANCE else f"has length {length:.3f}, not 1"
+
+
+def _missing_vectors(store: CatalogStore) -> list[Problem]:
+    encoder = store.active_encoder()
+    if encoder is None:
+        return [Problem("no run has finished yet; run `retrieval index SOURCE` again")]
+    problems = []
+    for name, model in _MODELS.items():
+        vector = exists().where(
+            Vector.encoder_id == encoder.id, Vector.content_hash == model.content_hash
+        )
+        with store.engine.connect() as connection:
+            query = select(func.count()).select_from(model).where(~vector)
+            missing = connection.execute(query).scalar_one()
+        if missing:
+            problems.append(
+                Problem(
+                    f"{missing} {name} have no vector of {encoder.name}; "
+                    "run `retrieval index SOURCE` to make them"
+                )
+            )
+    return problems
+
+
+def check_generation(index: Path, store: CatalogStore) -> list[Problem]:
+    """What is wrong with the live generation, or between it and the catalog."""
+    generations = Generations(index)
+    leftovers = list((index / GENERATIONS).glob(".*.partial"))
+    problems = [
+        Problem(f"{path.name} was left by a killed run; the next run removes it", derived=True)
+        for path in leftovers
+    ]
+    try:
+        manifest = live_manifest(generations)
+    except (IndexDamaged, IndexMissing) as error:
+        return [*problems, Problem(str(error), derived=True)]
+    for name in generations.damaged_files(manifest):
+        text_ = f"{name} of generation {manifest.generation} is not as it was written"
+        problems.append(Problem(f"{text_}; run `retrieval rebuild`", derived=True))
+    if problems:
+        return problems
+    if manifest.revision != store.revision():
+        return [
+            Problem(
+                "the catalog holds changes that are not published; run `retrieval rebuild`",
+                derived=True,
+            )
+        ]
+    return _differences(generations.folder(manifest.generation), manifest, store)
+
+
+def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[Problem]:
+    problems: list[Problem] = []
+
+    def differs(what: str) -> None:
+        problems.append(Problem(f"{what}; run `retrieval rebuild`", derived=True))
+
+    encoder = store.active_encoder()
+    if encoder is None or encoder.fingerprint != manifest.fingerprint:
+        differs("the generation was made by another model than the catalog's")
+        return problems
+    for name, entry in manifest.galleries.items():
+        gallery = Gallery.load(folder, name, entry.index_type, entry.width)
+        if not np.array_equal(gallery.index.ids(), gallery.ids):
+            differs(f"FAISS and the vectors beside it hold different {name}")
+        wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, store)
+        if wrong:
+            differs(f"{wrong} {name} differ between the generation and the catalog")
+    with contextlib.closing(Snapshot(folder / SNAPSHOT)) as snapshot:
+        if _products(snapshot.engine) != _products(store.engine):
+            differs("the generation's products are not those of the catalog")
+    return problems
+
+
+def _wrong_vectors(
+    gallery: Gallery,
+    model: type[Image] | type[ProductText],
+    encoder_id: int,
+    store: CatalogStore,
+) -> int:
+    """How many rows are on one side only, or hold another vector there."""
+    query = (
+        select(model.id, Vector.data)
+        .join(Vector, Vector.content_hash == model.content_hash)
+        .where(Vector.encoder_id == encoder_id)
+        .order_by(model.id)
+    )
+    wrong = matched = 0
+    with store.engine.connect() as connection:
+        rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+        for part in rows.partitions():
+            positions = gallery.positions_of(np.array([row[0] for row in part], dtype=np.int64))
+            for position, row in zip(positions, part, strict=True):
+                if position < 0:
+                    wrong += 1
+                    continue
+                matched += 1
+                wrong += gallery.vectors[position].tobytes() != row[1]
+    return wrong + len(gallery) - matched
+
+
+def _products(engine: Any) -> list[Any]:
+    columns = (Product.id, Product.key, Product.row_hash)
+    with engine.connect() as connection:
+        return list(connection.execute(select(*columns).order_by(Product.id)).tuples())

@@ -1,0 +1,108 @@
+"""What all commands share: their common options, how errors are told, how JSON is printed."""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+import rich.console
+from PIL import Image
+
+from retrieval.errors import RetrievalError
+from retrieval.settings import load_settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ERROR, REJECTED, STOPPED = 1, 3, 130
+
+
+def common_options(function: Function) -> Function:
+    """Adds --index, --json and --debug; passes `settings` on instead of the index."""
+
+    @click.option(
+        "--index",
+        "index_folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Folder of the index [default: indexes/default, or RETRIEVAL_INDEX].",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def with_settings(index_folder: Path | None, debug: bool, as_json: bool, **options: Any) -> Any:
+        context = click.get_current_context()
+        context.ensure_object(dict)["debug"] = debug
+        context.obj["json"] = as_json
+        flags = {name: options.pop(name) for name in ("model", "device") if name in options}
+        settings = load_settings(index=index_folder, **flags)
+        return function(settings=settings, as_json=as_json, **options)
+
+    return with_settings  # type: ignore[return-value]
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def console() -> rich.console.Console:
+    """Where results for people go: stdout. Names with brackets in them are no markup."""
+    return rich.console.Console(markup=False, highlight=False, emoji=False)
+
+
+def note(message: str) -> None:
+    """A line beside the result, on stderr."""
+    click.echo(message, err=True)
+
+
+def run_main(command: click.Group) -> NoReturn:
+    """Runs the command line; every error becomes one line and an exit code."""
+    # Stopped by a service manager is stopped all the same: cleanly, to be taken up again.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Pillow warns of broken metadata and of large images; the engine judges both itself.
+    warnings.filterwarnings("ignore", module=r"PIL\..*")
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    debug = "--debug" in sys.argv
+    try:
+        code = command.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ERROR
+    except (KeyboardInterrupt, click.Abort):
+        note("stopped; what was done so far is kept, run the same command again to go on")
+        code = STOPPED
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; Python must not complain about it at its end.
+        sys.stdout = None
+        code = 0
+    except RetrievalError as error:
+        code = _tell(error, debug)
+    except Exception as error:
+        code = _tell(_unexpected(error), debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> RetrievalError:
+    text = " ".join(str(error).split())[:300]
+    found = RetrievalError(f"{type(error).__name__}: {text}; run with --debug for the traceback")
+    found.__cause__ = error
+    return found
+
+
+def _tell(error: RetrievalError, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        note(f"error: {error}")
+    return ERROR

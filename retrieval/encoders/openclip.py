@@ -1,0 +1,278 @@
+"""Any open_clip model, run by torch. Torch is imported here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+
+from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
+from retrieval.encoders.names import ModelName, parse_model_name
+from retrieval.encoders.splitting import split_text
+from retrieval.errors import EncoderError
+from retrieval.images import Fit, fit_square
+from retrieval.settings import Settings
+
+HUB_ADDRESS = "https://huggingface.co"
+TEXT_RULE = "split at words, mean weighted by tokens"
+SPECIAL_TOKENS = 2  # start and end of text
+_RESIZE_TO_FIT: dict[str, Fit] = {"shortest": "crop", "longest": "letterbox", "squash": "squash"}
+
+
+class OpenClipEncoder:
+    """Implements `retrieval.encoders.base.Encoder`; safe to share between threads.
+
+    Source of models and weights: open_clip (Ilharco et al., 2021; Cherti et al., 2023).
+    """
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        """Loads the model, downloading it where open_clip knows how.
+
+        Raises:
+            EncoderError: unknown name, missing or damaged files, no such device.
+        """
+        parsed = parse_model_name(name)
+        self.name = name
+        self._device = _pick_device(settings.device)
+        self._batch_size = settings.batch_size
+        self._model = _load_model(parsed, self._device)
+        self._tokenizer = _load_tokenizer(parsed)
+        # Half precision is for CUDA's matrix units; on a CPU it is the fast path's concern.
+        self._autocast = self._device.type == "cuda"
+        self._tokenizer_lock = threading.Lock()
+        preprocess = open_clip.get_model_preprocess_cfg(self._model)
+        self._size = _square_size(preprocess, name)
+        self._fit: Fit = (
+            _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
+            if settings.fit == "model"
+            else settings.fit
+        )
+        self._resample = (
+            Image.Resampling.BILINEAR
+            if preprocess.get("interpolation") == "bilinear"
+            else Image.Resampling.BICUBIC
+        )
+        mean, std = preprocess["mean"], preprocess["std"]
+        self._mean = torch.tensor(mean, device=self._device).view(1, 3, 1, 1) * 255
+        self._scale = 1 / (torch.tensor(std, device=self._device).view(1, 3, 1, 1) * 255)
+        self._context = int(getattr(self._tokenizer, "context_length", None) or 77)
+        self.details = EncoderDetails(
+            model=_model_config(parsed),
+            weights=_hash_weights(self._model),
+            preprocess={
+                "size": self._size,
+                "fit": self._fit,
+                "mean": list(mean),
+                "std": list(std),
+                "interpolation": self._resample.name.lower(),
+            },
+            library=f"open_clip {open_clip.__version__.split('.')[0]}",
+            precision="float",
+            text=TEXT_RULE,
+        )
+        self.fingerprint = self.details.fingerprint()
+        self.dim = int(self.encode_texts(["a"]).shape[1])
+
+    def prepare(self, pixels: Image.Image) -> Square:
+        return fit_square(pixels, self._size, self._fit, self._resample)
+
+    def encode_images(self, squares: Sequence[Square]) -> Vectors:
+        return self._in_batches(squares, self._image_batch)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        parts = [split_text(text, self._count_tokens, self._part_limit()) for text in texts]
+        flat = [part for text_parts in parts for part, _ in text_parts]
+        vectors = self._in_batches(flat, self._text_batch)
+        if len(flat) == len(texts):
+            return vectors
+        averaged = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
+        start = 0
+        for row, text_parts in enumerate(parts):
+            weights = np.array([tokens for _, tokens in text_parts], dtype=np.float32)
+            end = start + len(text_parts)
+            averaged[row] = weights @ vectors[start:end]
+            start = end
+        return normalise(averaged)
+
+    def _in_batches(self, items: Sequence[Any], run: Any) -> Vectors:
+        if not items:
+            return np.empty((0, self.dim), dtype=np.float32)
+        starts = range(0, len(items), self._batch_size)
+        with torch.inference_mode(), self._precision():
+            batches = [run(items[start : start + self._batch_size]) for start in starts]
+        return normalise(np.concatenate(batches))
+
+    def _image_batch(self, squares: Sequence[Square]) -> Any:
+        pixels = torch.from_numpy(np.stack(squares)).to(self._device).float()
+        return self._model.encode_image((pixels - self._mean) * self._scale).float().cpu().numpy()
+
+    def _text_batch(self, texts: Sequence[str]) -> Any:
+        with self._tokenizer_lock:  # open_clip's BPE cache is a plain dict; HF's are not re-entrant
+            tokens = self._tokenizer(list(texts))
+        return self._model.encode_text(tokens.to(self._device)).float().cpu().numpy()
+
+    @contextlib.contextmanager
+    def _precision(self) -> Iterator[None]:
+        if self._autocast:
+            with torch.autocast(self._device.type, torch.float16):
+                yield
+        else:
+            yield
+
+    def _part_limit(self) -> int:
+        return max(1, self._context - SPECIAL_TOKENS)
+
+    def _count_tokens(self, text: str) -> int:
+        with self._tokenizer_lock:
+            if isinstance(self._tokenizer, open_clip.SimpleTokenizer):
+                return len(self._tokenizer.encode(text))
+            inner = getattr(self._tokenizer, "tokenizer", None)
+            if inner is not None:
+                # A Hugging Face tokenizer; the count includes its special tokens, as the limit
+                # leaves room for two only.
+                return max(0, len(inner(text)["input_ids"]) - SPECIAL_TOKENS)
+            return int((self._tokenizer([text]) != 0).sum())
+
+
+def _load_model(name: ModelName, device: torch.device) -> Any:
+    _check_local_files(name)
+    try:
+        with _quiet_open_clip():
+            model = open_clip.create_model(
+                name.architecture,
+                pretrained=name.pretrained,
+                precision="fp32",
+                device=device,
+                require_pretrained=True,
+            )
+    except Exception as error:
+        raise EncoderError(_why_not_loaded(name, error)) from error
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+def _load_tokenizer(name: ModelName) -> Any:
+    try:
+        with _quiet_open_clip():
+            return open_clip.get_tokenizer(name.architecture)
+    except Exception as error:
+        raise EncoderError(
+            f"the tokenizer of model {name.given} cannot be loaded ({_one_line(error)}); "
+            "models with a Hugging Face tokenizer need `pip install transformers` and its files"
+        ) from error
+
+
+def _check_local_files(name: ModelName) -> None:
+    folder = name.folder
+    if folder is None:
+        return
+    if not (folder / "open_clip_config.json").is_file():
+        raise EncoderError(
+            f"model {name.given}: {folder} has no open_clip_config.json; "
+            "give the folder of a model in open_clip's format"
+        )
+    if not any(any(folder.glob(p)) for p in ("*.safetensors", "*.bin", "*.pth")):
+        raise EncoderError(
+            f"model {name.given}: {folder} has no weights; put open_clip_model.safetensors there"
+        )
+
+
+def _why_not_loaded(name: ModelName, error: Exception) -> str:
+    reason = _one_line(error)
+    if name.folder is not None:
+        return f"model {name.given}: the files in {name.folder} cannot be loaded ({reason})"
+    repository = _hub_repository(name)
+    if name.pretrained is not None and repository is None:
+        known = open_clip.list_pretrained_tags_by_model(name.architecture)
+        if name.pretrained not in known:
+            choice = (
+                f"tags of {name.architecture}: {', '.join(known)}"
+                if known
+                else ("`retrieval models` lists what there is")
+            )
+            return f"model {name.given} is not known; {choice}"
+    place = f"{HUB_ADDRESS}/{repository}" if repository else _pretrained_url(name)
+    return (
+        f"model {name.given} is not on this machine and cannot be downloaded ({reason}): "
+        f"fetch open_clip_config.json and open_clip_model.safetensors (or "
+        f"open_clip_pytorch_model.bin) from {place} on a machine that can, copy both into one "
+        "folder here, and use --model local-dir:FOLDER"
+    )
+
+
+def _hub_repository(name: ModelName) -> str | None:
+    if name.pretrained is None:
+        return name.architecture.partition(":")[2] or None
+    config = open_clip.get_pretrained_cfg(name.architecture, name.pretrained) or {}
+    return str(config["hf_hub"]).rstrip("/") if config.get("hf_hub") else None
+
+
+def _pretrained_url(name: ModelName) -> str:
+    config = open_clip.get_pretrained_cfg(name.architecture, name.pretrained or "") or {}
+    return str(config.get("url") or "where its authors publish it")
+
+
+def _pick_device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            wanted = "cuda"
+        elif torch.backends.mps.is_available():
+            wanted = "mps"
+        else:
+            wanted = "cpu"
+    try:
+        device = torch.device(wanted)
+        torch.empty(1, device=device)
+    except Exception as error:  # torch raises RuntimeError, AssertionError or NotImplementedError
+        raise EncoderError(
+            f"device {wanted!r} cannot be used ({_one_line(error)}); "
+            "use --device cpu, cuda, mps or auto"
+        ) from None
+    return device
+
+
+def _square_size(preprocess: dict[str, Any], name: str) -> int:
+    size = preprocess["size"]
+    if isinstance(size, int):
+        return size
+    if len(set(size)) != 1:
+        raise EncoderError(f"model {name} sees images of {size}, which are not square")
+    return int(size[0])
+
+
+def _model_config(name: ModelName) -> dict[str, Any]:
+    return dict(open_clip.get_model_config(name.architecture) or {})
+
+
+def _hash_weights(model: Any) -> str:
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _quiet_open_clip() -> Iterator[None]:
+    # open_clip tells of each step on the root logger; what matters comes back as an error.
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

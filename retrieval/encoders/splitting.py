@@ -1,0 +1,46 @@
+"""Texts longer than a model's context: split at words into parts that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def split_text(text: str, count_tokens: Callable[[str], int], limit: int) -> list[tuple[str, int]]:
+    """Parts of `text` of at most `limit` tokens each, in order, with the tokens of each.
+
+    Parts end between words; a word that is too long alone is halved until it fits. A text that
+    fits comes back whole, also the empty one.
+
+    Args:
+        count_tokens: tokens of a string, special tokens left out.
+        limit: at least 1.
+    """
+    whole = count_tokens(text)
+    if whole <= limit:
+        return [(text, max(whole, 1))]
+    parts: list[tuple[str, int]] = []
+    words: list[str] = []
+    used = 0
+    for word in _fitting_words(text, count_tokens, limit):
+        tokens = count_tokens(word)
+        if words and used + tokens > limit:
+            parts.append((" ".join(words), used))
+            words, used = [], 0
+        words.append(word)
+        used += tokens
+    if words:
+        parts.append((" ".join(words), used))
+    return parts
+
+
+def _fitting_words(text: str, count_tokens: Callable[[str], int], limit: int) -> list[str]:
+    fitting: list[str] = []
+    waiting = list(reversed(text.split()))
+    while waiting:
+        word = waiting.pop()
+        if len(word) == 1 or count_tokens(word) <= limit:
+            fitting.append(word)
+        else:
+            middle = len(word) // 2
+            waiting += [word[middle:], word[:middle]]
+    return fitting

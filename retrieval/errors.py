@@ -1,0 +1,47 @@
+"""Every error that the engine raises on purpose: one line, with what to do about it."""
+
+from __future__ import annotations
+
+
+class RetrievalError(Exception):
+    """Something went wrong that the caller can mend; its text is one line and says how."""
+
+
+class SettingsError(RetrievalError):
+    """A setting has a value that cannot be used."""
+
+
+class ImageError(RetrievalError):
+    """An image cannot be read, or must not be (too large, not an image, truncated)."""
+
+
+class SourceError(RetrievalError):
+    """A source as a whole cannot be read. A single bad row is a `Reject`, not an error."""
+
+
+class EncoderError(RetrievalError):
+    """A model cannot be loaded or run."""
+
+
+class CatalogError(RetrievalError):
+    """`catalog.db` is missing, damaged, or of another version."""
+
+
+class IndexMissing(RetrievalError):
+    """There is no index in the folder, or none was published yet."""
+
+
+class IndexDamaged(RetrievalError):
+    """The files of a generation are not what its manifest says."""
+
+
+class IndexMismatch(RetrievalError):
+    """The query would be embedded by another model than the one that made the index."""
+
+
+class IndexLocked(RetrievalError):
+    """Another process is writing to the index."""
+
+
+class QueryError(RetrievalError):
+    """A query that cannot be answered: empty, or with a filter or page that makes no sense."""

@@ -1,0 +1,244 @@
+"""The published states of an index: numbered folders, and `CURRENT`, which names the live one.
+
+A generation is written under a temporary name, synced, renamed, and then named in `CURRENT`.
+Until that last step readers see the old one whole; nothing in a published folder ever changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retrieval.errors import IndexDamaged, IndexMissing, QueryError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CURRENT = "CURRENT"
+GENERATIONS = "generations"
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """What a manifest says of one gallery: type and width of its index, measured recall@20."""
+
+    vectors: int
+    index_type: str
+    width: int
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a generation holds.
+
+    Attributes:
+        generation: its number.
+        revision: of the catalog that it shows.
+        fingerprint: of the encoder that made its vectors.
+        model: name of that encoder, as `--model` takes it.
+        files: name -> {"bytes", "sha256"}.
+        calibration: see `retrieval.calibration`.
+    """
+
+    generation: int
+    created: str
+    revision: int
+    fingerprint: str
+    model: str
+    dim: int
+    fit: str
+    products: int
+    galleries: dict[str, GalleryEntry]
+    calibration: dict[str, Any]
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def recall(self) -> float:
+        """The lowest recall@20 over galleries and kinds of query."""
+        recalls = [r for gallery in self.galleries.values() for r in gallery.recall.values()]
+        return min(recalls, default=1.0)
+
+    @property
+    def index_type(self) -> str:
+        """The type of the photos' index, or of the texts' where there are no photos."""
+        photos = self.galleries["images"]
+        return photos.index_type if photos.vectors else self.galleries["texts"].index_type
+
+    @property
+    def vectors(self) -> int:
+        return sum(gallery.vectors for gallery in self.galleries.values())
+
+
+class Generations:
+    """The generations of the index in one folder."""
+
+    def __init__(self, index: Path) -> None:
+        self.index = index
+        self._folder = index / GENERATIONS
+
+    def current(self) -> int | None:
+        """The number in CURRENT; None where nothing was published.
+
+        Raises:
+            IndexDamaged: CURRENT does not hold a number.
+        """
+        try:
+            text = (self.index / CURRENT).read_text("ascii", errors="replace").strip()
+        except FileNotFoundError:
+            return None
+        if not (text.isascii() and text.isdigit()):
+            raise IndexDamaged(
+                f"{self.index / CURRENT} does not name a generation; "
+                "run `retrieval verify --repair`"
+            )
+        return int(text)
+
+    def numbers(self) -> list[int]:
+        """Every published generation, ascending."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdigit())
+
+    def folder(self, number: int) -> Path:
+        return self._folder / str(number)
+
+    def manifest(self, number: int) -> Manifest:
+        """Raises IndexDamaged where the manifest is missing or not of this format."""
+        path = self.folder(number) / MANIFEST
+        try:
+            values = json.loads(path.read_bytes())
+            if values["format"] != FORMAT:
+                raise IndexDamaged(
+                    f"generation {number} has format {values['format']}, this version reads "
+                    f"{FORMAT}; run `retrieval rebuild`"
+                )
+            values["galleries"] = {
+                name: GalleryEntry(**entry) for name, entry in values["galleries"].items()
+            }
+            return Manifest(**values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IndexDamaged(
+                f"{path} cannot be read ({type(error).__name__}); run `retrieval verify --repair`"
+            ) from None
+
+    def check_sizes(self, manifest: Manifest) -> None:
+        """Raises IndexDamaged where a file is missing or of another size: cheap, on each open."""
+        for name, said in manifest.files.items():
+            path = self.folder(manifest.generation) / name
+            size = path.stat().st_size if path.is_file() else None
+            if size != said["bytes"]:
+                state = "missing" if size is None else f"{size} bytes, not {said['bytes']}"
+                raise IndexDamaged(f"{path} is {state}; run `retrieval verify --repair`")
+
+    def damaged_files(self, manifest: Manifest) -> list[str]:
+        """Names of the files whose bytes are not what the manifest says; reads all of them."""
+        folder = self.folder(manifest.generation)
+        return [
+            name
+            for name, said in manifest.files.items()
+            if not (folder / name).is_file() or _sha256(folder / name) != said["sha256"]
+        ]
+
+    def next_number(self) -> int:
+        """One more than any number ever seen here, so that a number never means two things."""
+        with contextlib.suppress(IndexDamaged):
+            return max([*self.numbers(), self.current() or 0]) + 1
+        return max(self.numbers(), default=0) + 1
+
+    @contextlib.contextmanager
+    def new(self) -> Iterator[Path]:
+        """A temporary folder to fill; removed again where the body raises."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.clean_up()
+        folder = self._folder / f".{self.next_number()}.partial"
+        folder.mkdir()
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def publish(self, folder: Path, manifest: Manifest) -> Manifest:
+        """Makes a filled temporary folder the live generation; the last step is atomic."""
+        files = {
+            path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            for path in sorted(folder.iterdir())
+        }
+        manifest = Manifest(**{**vars(manifest), "files": files})
+        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
+        for path in folder.iterdir():
+            _sync(path)
+        _sync(folder)
+        final = self.folder(manifest.generation)
+        folder.rename(final)
+        _sync(self._folder)
+        self.make_current(manifest.generation)
+        return manifest
+
+    def make_current(self, number: int) -> None:
+        """Replaces CURRENT; raises QueryError where there is no such generation."""
+        if number not in self.numbers():
+            have = ", ".join(map(str, self.numbers())) or "none"
+            raise QueryError(f"there is no generation {number}; there are: {have}")
+        partial = self.index / f".{CURRENT}.partial"
+        partial.write_text(f"{number}\n", "ascii")
+        _sync(partial)
+        partial.replace(self.index / CURRENT)
+        _sync(self.index)
+
+    def drop_old(self, keep: int) -> list[int]:
+        """Removes all but the newest `keep` generations and the live one; returns the numbers."""
+        live = self.current()
+        old = [number for number in self.numbers()[:-keep] if number != live]
+        for number in old:
+            # Renamed first: a half-deleted folder must not look like a generation.
+            partial = self._folder / f".{number}.partial"
+            self.folder(number).rename(partial)
+            shutil.rmtree(partial, ignore_errors=True)
+        return old
+
+    def clean_up(self) -> int:
+        """Removes what killed runs left behind; returns how many folders."""
+        partial = list(self._folder.glob(".*.partial")) if self._folder.is_dir() else []
+        for folder in partial:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(partial)
+
+
+def live_manifest(generations: Generations) -> Manifest:
+    """The manifest of the live generation.
+
+    Raises:
+        IndexMissing: nothing was published in this folder yet.
+        IndexDamaged: what was published is not whole.
+    """
+    number = generations.current()
+    if number is None:
+        raise IndexMissing(
+            f"there is no index in {generations.index}; make one with "
+            f"`retrieval index SOURCE --index {generations.index}`"
+        )
+    manifest = generations.manifest(number)
+    generations.check_sizes(manifest)
+    return manifest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,218 @@
+"""Bytes of a photo -> upright sRGB pixels, and the square that a model sees.
+
+Everything here is safe to call from several threads, and imports neither torch nor a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+
+from retrieval.errors import ImageError
+
+# Only formats whose decoders are memory-safe readers of pixels: Pillow would hand EPS to
+# Ghostscript, and reads vector and container formats that no product photo comes in.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split()
+)
+WHITE = (255, 255, 255)
+
+try:  # HEIF needs a plugin (`pip install retrieval[heif]`); AVIF comes with Pillow
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:
+    pass
+
+_SRGB = ImageCms.createProfile("sRGB")
+_WIDE_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+
+Fit = Literal["letterbox", "crop", "squash"]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image that was read whole.
+
+    Attributes:
+        pixels: upright, mode RGB, on white where it was transparent.
+        content_hash: hex SHA-256 of size and pixels; equal for two files that show the same.
+        file_hash: hex SHA-256 of the bytes of the file.
+    """
+
+    pixels: Image.Image
+    content_hash: str
+    file_hash: str
+
+
+def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        ImageError: missing, not a regular file (a pipe or a device would never end), empty, too
+            large, or not readable.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("not a regular file; give the path of an image")
+        if status.st_size > max_bytes:
+            raise ImageError(
+                f"{status.st_size:,} bytes, more than the {max_bytes:,} allowed; "
+                "make it smaller or raise max_image_bytes"
+            )
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError("no such file; check the path, it is relative to the source") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"cannot be read ({reason})") from None
+    if not data:
+        raise ImageError("the file is empty; export the photo again")
+    return data
+
+
+def decode_photo(data: bytes, max_pixels: int) -> Photo:
+    """Decode an image file: first frame, upright, sRGB, transparency over white.
+
+    Raises:
+        ImageError: not one of FORMATS, over `max_pixels` (checked before decoding), truncated
+            or malformed.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            if image.width * image.height > max_pixels:
+                raise ImageError(_too_large(image.width, image.height, max_pixels))
+            image.load()
+            pixels = _to_rgb(_turn_upright(image))
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(f"more than the {max_pixels:,} pixels allowed") from None
+    except UnidentifiedImageError:
+        raise ImageError("not an image that can be read (JPEG, PNG, WebP, GIF, ...)") from None
+    except MemoryError:
+        raise ImageError("too large to decode in memory; make it smaller") from None
+    except Exception as error:
+        # Decoders raise almost anything on hostile input: struct.error, SyntaxError, KeyError...
+        raise ImageError(f"truncated or damaged ({_one_line(error)}); export it again") from None
+    return Photo(pixels, content_hash(pixels), hashlib.sha256(data).hexdigest())
+
+
+def content_hash(pixels: Image.Image) -> str:
+    """Hex SHA-256 of an RGB image's size and pixels."""
+    digest = hashlib.sha256(f"rgb {pixels.width}x{pixels.height} ".encode())
+    digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def fit_square(
+    pixels: Image.Image,
+    size: int,
+    fit: Fit,
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+) -> npt.NDArray[np.uint8]:
+    """The square that a model sees, as uint8 of shape (3, size, size), values 0 to 255.
+
+    `letterbox` shows the photo whole on white, `crop` keeps its centre (as CLIP is trained),
+    `squash` ignores its proportions.
+    """
+    if fit == "squash":
+        square = pixels.resize((size, size), resample)
+    elif fit == "crop":
+        square = _resize_to(pixels, size / min(pixels.size), resample)
+        left, top = (square.width - size) // 2, (square.height - size) // 2
+        square = square.crop((left, top, left + size, top + size))
+    else:
+        inner = _resize_to(pixels, size / max(pixels.size), resample)
+        square = Image.new("RGB", (size, size), WHITE)
+        square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+
+
+def _resize_to(pixels: Image.Image, scale: float, resample: Image.Resampling) -> Image.Image:
+    # An edge of a very long photo must not vanish: at least one pixel stays.
+    width = max(1, round(pixels.width * scale))
+    height = max(1, round(pixels.height * scale))
+    return pixels.resize((width, height), resample)
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _turn_upright(image: ImageFile.ImageFile) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # Broken EXIF is common and says nothing about the pixels: show them as they lie.
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _WIDE_MODES or image.mode == "F":
+        return _from_wide(image).convert("RGB")
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA" if _has_alpha(image) else "RGB")
+    if image.mode in ("LA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        alpha = image.getchannel("A")
+        colours = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
+        background = Image.new("RGB", image.size, WHITE)
+        background.paste(colours, mask=alpha)
+        return background
+    return _to_srgb(image, image.info.get("icc_profile"))
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode == "PA" or "transparency" in image.info
+
+
+def _from_wide(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey -> 8 bits; Pillow itself would clip it to white."""
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F" and low >= 0 and high <= 1:
+        scaled = values * 255
+    elif low >= 0 and 255 < high <= 65_535:
+        scaled = values / 257
+    elif low >= 0 and high <= 255:
+        scaled = values
+    else:
+        scaled = (values - low) / max(high - low, 1e-12) * 255
+    return Image.fromarray(np.round(scaled).clip(0, 255).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    if icc_profile and image.mode in ("RGB", "L", "CMYK", "LAB"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile, or one for another mode: the plain conversion is closest
+    return image.convert("RGB") if image.mode != "RGB" else image
+
+
+def _too_large(width: int, height: int, max_pixels: int) -> str:
+    return (
+        f"{width} x {height} pixels, more than the {max_pixels:,} allowed; "
+        "make it smaller or raise max_image_pixels"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,281 @@
+"""Source -> catalog -> vectors -> generation: incremental, resumable, in bounded memory.
+
+Records flow through threads that read and decode, a bounded way ahead of the encoder. Products
+are committed in batches, each with its vectors: whatever moment a run is killed at, the catalog
+holds whole products, and the next run finds them done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.catalog.database import FILE_NAME, open_catalog
+from retrieval.catalog.store import CatalogStore, ProductChange, text_hash
+from retrieval.encoders import Encoder
+from retrieval.encoders.base import Square
+from retrieval.errors import IndexDamaged, IndexMissing, SourceError
+from retrieval.generations import Generations, Manifest, live_manifest
+from retrieval.locking import writing
+from retrieval.preparing import Prepared, SourceReader
+from retrieval.progress import Progress
+from retrieval.publishing import publish
+from retrieval.settings import Settings
+from retrieval.sources import Reject, Source
+
+PRODUCTS_A_COMMIT = 512
+TEXTS_A_COMMIT = 512
+
+
+@dataclass
+class IndexReport:
+    """What a run did, or with `dry_run` would do.
+
+    Attributes:
+        products, images, texts: in the index afterwards.
+        embedded: vectors made by the model in this run.
+        reused: photos and texts of the source whose vector was there already.
+        rejected: rows, photos and cells that were left out; see `rejects`.
+        generation: the live one afterwards; None after a dry run.
+    """
+
+    model: str
+    products: int = 0
+    images: int = 0
+    texts: int = 0
+    embedded: int = 0
+    reused: int = 0
+    rejected: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    generation: int | None = None
+    dry_run: bool = False
+    rejects: list[Reject] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "rejects"}
+
+
+class Indexer:
+    """Brings the index in a folder up to date with sources."""
+
+    def __init__(self, index: Path, settings: Settings, progress: Progress) -> None:
+        self._index = index
+        self._settings = settings
+        self._progress = progress
+
+    def run(self, source: Source, encoder: Encoder, *, prune: bool = False) -> IndexReport:
+        """Embeds what is new or changed in `source`, and publishes a generation if any is.
+
+        Args:
+            prune: drop the products that the source does not have.
+
+        Raises:
+            IndexLocked: another process writes to the index.
+            SourceError: the source has no usable row at all; nothing is changed then.
+            KeyboardInterrupt: stopped; what was committed stays, and the next run goes on.
+        """
+        with writing(self._index, self._settings.lock_timeout), self._open_store() as store:
+            run = _Run(self._index, self._settings, self._progress, store, encoder)
+            return run.execute(source, prune)
+
+    def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
+        """What `run` would do, photos decoded, but no model loaded and nothing written."""
+        reader = SourceReader(self._index, self._settings, None)
+        with contextlib.ExitStack() as stack:
+            known = (self._index / FILE_NAME).exists()
+            store = stack.enter_context(self._open_store()) if known else None
+            return _preview(source, store, reader, self._progress, prune)
+
+    @contextlib.contextmanager
+    def _open_store(self) -> Iterator[CatalogStore]:
+        engine = open_catalog(self._index / FILE_NAME)
+        try:
+            yield CatalogStore(engine)
+        finally:
+            engine.dispose()
+
+
+class _Run:
+    """One run of the indexer; lives as long as the lock is held."""
+
+    def __init__(
+        self,
+        index: Path,
+        settings: Settings,
+        progress: Progress,
+        store: CatalogStore,
+        encoder: Encoder,
+    ) -> None:
+        self._index = index
+        self._settings = settings
+        self._progress = progress
+        self._store = store
+        self._encoder = encoder
+        self._encoder_id = store.register_encoder(encoder)
+        self._reader = SourceReader(index, settings, encoder.prepare)
+        self._tally = _Tally(IndexReport(model=encoder.name))
+        self._batch: list[Prepared] = []
+        self._squares = 0
+        self._texts = 0
+        self._embedded_images = 0
+
+    def execute(self, source: Source, prune: bool) -> IndexReport:
+        started = time.perf_counter()
+        report = self._tally.report
+        with self._progress.task("indexing", source.count()) as task:
+            for item in self._reader.stream(source, self._store, self._encoder_id):
+                task.advance()
+                if self._tally.add(item):
+                    self._take(item)
+            self._commit()
+        if not self._tally.usable:
+            raise SourceError(
+                f"{source.path} has no usable row ({report.rejected} rejected); nothing was changed"
+            )
+        if prune:
+            report.removed = self._store.remove_except(self._tally.seen)
+        self._complete_others()
+        encoding = time.perf_counter() - started
+        manifest = self._publish()
+        counts = self._store.counts()
+        report.products, report.images = counts["products"], counts["images"]
+        report.texts = counts["texts"]
+        report.generation = manifest.generation
+        report.seconds = round(time.perf_counter() - started, 3)
+        report.images_per_second = round(self._embedded_images / max(encoding, 1e-9), 1)
+        return report
+
+    def _complete_others(self) -> None:
+        """Embeds stored products that the source did not have, where the model is a new one."""
+        waiting = list(self._store.incomplete_ids(self._encoder_id))
+        if not waiting:
+            return
+        records = self._store.records(waiting, self._index.resolve())
+        with self._progress.task("embedding earlier products", len(waiting)) as task:
+            for item in self._reader.stream(records, self._store, self._encoder_id):
+                task.advance()
+                self._tally.add_rejects(item)
+                if isinstance(item, Prepared) and not item.empty:
+                    self._take(item)
+            self._commit()
+
+    def _take(self, prepared: Any) -> None:
+        if not prepared.to_write:
+            self._tally.report.reused += len(prepared.images) + len(prepared.record.texts)
+            return
+        self._batch.append(prepared)
+        self._squares += len(prepared.squares)
+        self._texts += len(prepared.record.texts)
+        full = self._squares >= self._settings.batch_size or self._texts >= TEXTS_A_COMMIT
+        if full or len(self._batch) >= PRODUCTS_A_COMMIT:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Embeds what the batch lacks and writes it all in one transaction."""
+        if not self._batch:
+            return
+        squares: dict[str, Square] = {}
+        texts: dict[str, str] = {}
+        for prepared in self._batch:
+            squares.update(prepared.squares)
+            texts.update({text_hash(content): content for _, content in prepared.record.texts})
+        known = self._store.known_vectors([*squares, *texts], self._encoder_id)
+        vectors = self._embed(
+            {key: square for key, square in squares.items() if key not in known},
+            {key: content for key, content in texts.items() if key not in known},
+        )
+        items = sum(len(p.images) + len(p.record.texts) for p in self._batch)
+        self._tally.report.embedded += len(vectors)
+        self._tally.report.reused += max(0, items - len(vectors))
+        changes = [ProductChange(p.record, p.images, p.stored, p.visible) for p in self._batch]
+        self._store.write(changes, vectors, self._encoder_id)
+        self._batch, self._squares, self._texts = [], 0, 0
+
+    def _embed(
+        self, squares: dict[str, Square], texts: dict[str, str]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        vectors: dict[str, npt.NDArray[np.float32]] = {}
+        if squares:
+            made = self._encoder.encode_images(list(squares.values()))
+            vectors.update(zip(squares, made, strict=True))
+        if texts:
+            made = self._encoder.encode_texts(list(texts.values()))
+            vectors.update(zip(texts, made, strict=True))
+        self._embedded_images += len(squares)
+        return vectors
+
+    def _publish(self) -> Manifest:
+        self._store.activate_encoder(self._encoder_id)
+        with contextlib.suppress(IndexMissing, IndexDamaged):
+            live = live_manifest(Generations(self._index))
+            if live.revision == self._store.revision():
+                return live
+        return publish(self._index, self._store, self._settings, self._progress)
+
+
+class _Tally:
+    """Counts what comes out of a source.
+
+    Attributes:
+        seen: ids that the source has, also those of rows that could not be used: `--prune` must
+            not drop a product because its row has a fault today.
+        usable: rows that something could be made of.
+    """
+
+    def __init__(self, report: IndexReport) -> None:
+        self.report = report
+        self.seen: set[str] = set()
+        self.usable = 0
+
+    def add(self, item: Prepared | Reject) -> bool:
+        """Counts an item; tells whether it is a product that can be searched."""
+        self.add_rejects(item)
+        key = item.key if isinstance(item, Reject) else item.record.key
+        if key is not None:
+            self.seen.add(key)
+        if isinstance(item, Reject) or item.empty:
+            return False
+        self.usable += 1
+        self.report.added += item.stored is None
+        self.report.updated += item.stored is not None and item.touched
+        self.report.unchanged += item.stored is not None and not item.touched
+        return True
+
+    def add_rejects(self, item: Prepared | Reject) -> None:
+        rejects = [item] if isinstance(item, Reject) else item.rejects
+        self.report.rejects += rejects
+        self.report.rejected += len(rejects)
+
+
+def _preview(
+    source: Source,
+    store: CatalogStore | None,
+    reader: SourceReader,
+    progress: Progress,
+    prune: bool,
+) -> IndexReport:
+    active = store.active_encoder() if store else None
+    tally = _Tally(IndexReport(model=active.name if active else "", dry_run=True))
+    report = tally.report
+    with progress.task("looking", source.count()) as task:
+        for item in reader.stream(source, store, active.id if active else None):
+            task.advance()
+            if tally.add(item) and isinstance(item, Prepared):
+                report.products += 1
+                report.images += len(item.images)
+                report.texts += len(item.record.texts)
+    if prune and store:
+        report.removed = store.count_except(tally.seen)
+    return report

@@ -1,0 +1,244 @@
+"""A record -> what its photos and texts are now: the part of indexing that runs in threads.
+
+A photo is decoded only where it has to be: one whose size and time of change are as stored is
+taken as it was, one whose bytes are as stored keeps its vector.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import unicodedata
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, text_hash
+from retrieval.encoders.base import Square
+from retrieval.errors import ImageError
+from retrieval.images import decode_photo, read_photo_bytes
+from retrieval.settings import Settings
+from retrieval.sources import ProductRecord, Reject
+
+# A file changed this shortly before it was looked at may change again within the same tick of
+# the file system's clock: it is read again rather than trusted.
+RACY_NS = 2_000_000_000
+LOOKED_UP_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A product as it is now.
+
+    Attributes:
+        images: its photos, those that could be read.
+        squares: content hash -> the model's input, for photos that were decoded.
+        rejects: what of it was left out.
+        touched: it is new, or its content differs from what is stored.
+        visible: a search could tell the difference, be it only by the path of a photo.
+        to_write: there is anything to write, be it only a file's new time of change.
+    """
+
+    record: ProductRecord
+    stored: StoredProduct | None
+    images: tuple[StoredImage, ...]
+    squares: dict[str, Square]
+    rejects: tuple[Reject, ...]
+    touched: bool
+    visible: bool
+    to_write: bool
+
+    @property
+    def empty(self) -> bool:
+        """Nothing of it can be searched."""
+        return not self.images and not self.record.texts
+
+
+class SourceReader:
+    """Reads what records speak of, in threads, a bounded way ahead of who takes the results.
+
+    Args:
+        index: folder that stored paths are relative to.
+        to_square: what the encoder makes of a photo; None where no model will run.
+    """
+
+    def __init__(
+        self,
+        index: Path,
+        settings: Settings,
+        to_square: Callable[[Image.Image], Square] | None,
+    ) -> None:
+        self._index = index.resolve()
+        self._settings = settings
+        self._to_square = to_square
+
+    def stream(
+        self,
+        records: Iterable[ProductRecord | Reject],
+        store: CatalogStore | None,
+        encoder_id: int | None,
+    ) -> Iterator[Prepared | Reject]:
+        """Each record prepared, each Reject as it is, in the order given.
+
+        Args:
+            store: what is stored already; None where there is no catalog yet.
+            encoder_id: whose vectors count as made.
+        """
+        workers = self._settings.decode_workers
+        ahead = 2 * self._settings.batch_size + workers
+        pending: deque[Future[Prepared] | Reject] = deque()
+        pool = ThreadPoolExecutor(workers, "decode")
+        try:
+            for item, stored in _with_stored(records, store, encoder_id):
+                if isinstance(item, Reject):
+                    pending.append(item)
+                else:
+                    pending.append(pool.submit(self.prepare, item, stored))
+                while len(pending) >= ahead:
+                    yield _result(pending.popleft())
+            while pending:
+                yield _result(pending.popleft())
+        finally:
+            # Without this a Ctrl-C would wait for every photo that is still queued.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def prepare(self, record: ProductRecord, stored: StoredProduct | None) -> Prepared:
+        by_path = {image.path: image for image in stored.images} if stored else {}
+        by_file = {image.file_hash: image for image in stored.images} if stored else {}
+        images: list[StoredImage] = []
+        squares: dict[str, Square] = {}
+        rejects = list(record.rejects)
+        for said in record.images:
+            try:
+                image, square = self._look_at(record.base, said, by_path, by_file)
+            except ImageError as error:
+                rejects.append(Reject(record.row, record.key, "image", said[:200], str(error)))
+                continue
+            images.append(image)
+            if square is not None:
+                squares[image.content_hash] = square
+        touched = stored is None or _differs(record, stored, images)
+        same_files = stored is not None and tuple(images) == stored.images
+        complete = stored is not None and stored.texts_have_vectors and not squares
+        return Prepared(
+            record=record,
+            stored=stored,
+            images=tuple(images),
+            squares=squares,
+            rejects=tuple(rejects),
+            touched=touched,
+            visible=touched or [i.path for i in images] != list(by_path),
+            to_write=touched or not same_files or not complete,
+        )
+
+    def _look_at(
+        self,
+        base: Path,
+        said: str,
+        by_path: dict[str, StoredImage],
+        by_file: dict[str, StoredImage],
+    ) -> tuple[StoredImage, Square | None]:
+        path = find_image(base, said)
+        relative = self._relative(path)
+        known = by_path.get(relative)
+        seen_at = time.time_ns()
+        try:
+            status = path.stat()
+        except (OSError, ValueError):
+            status = None  # reading it says what is wrong, in one place
+        if known and known.has_vector and status:
+            same = (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+            if same and known.mtime_ns != 0:
+                return known, None
+        data = read_photo_bytes(path, self._settings.max_image_bytes)
+        # Time 0 never equals a file's: a racy file is read again next time.
+        changed = status.st_mtime_ns if status else 0
+        mtime_ns = 0 if seen_at - changed < RACY_NS else changed
+        same_bytes = by_file.get(_file_hash(data))
+        if same_bytes is not None and same_bytes.has_vector:
+            return replace(same_bytes, path=relative, size=len(data), mtime_ns=mtime_ns), None
+        photo = decode_photo(data, self._settings.max_image_pixels)
+        image = StoredImage(
+            path=relative,
+            content_hash=photo.content_hash,
+            file_hash=photo.file_hash,
+            size=len(data),
+            mtime_ns=mtime_ns,
+            width=photo.pixels.width,
+            height=photo.pixels.height,
+            has_vector=True,  # by the time it is stored
+        )
+        return image, self._to_square(photo.pixels) if self._to_square else None
+
+    def _relative(self, path: Path) -> str:
+        try:
+            relative = os.path.relpath(path, self._index)
+        except ValueError:  # another drive: there is no relative path
+            raise ImageError("lies on another drive than the index; keep both on one") from None
+        try:
+            relative.encode()
+        except UnicodeEncodeError:
+            raise ImageError("the path is not valid UTF-8; rename the file") from None
+        return Path(relative).as_posix()
+
+
+def _with_stored(
+    records: Iterable[ProductRecord | Reject],
+    store: CatalogStore | None,
+    encoder_id: int | None,
+) -> Iterator[tuple[ProductRecord | Reject, StoredProduct | None]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, LOOKED_UP_AT_ONCE)):
+        keys = [item.key for item in chunk if isinstance(item, ProductRecord)]
+        stored = store.load(keys, encoder_id) if store else {}
+        for item in chunk:
+            yield item, stored.get(item.key or "")
+
+
+def _result(item: Future[Prepared] | Reject) -> Prepared | Reject:
+    return item if isinstance(item, Reject) else item.result()
+
+
+def find_image(base: Path, said: str) -> Path:
+    """The file that a source means by `said`, relative to `base`.
+
+    Where there is none, the spellings are tried that moving a catalog between systems leaves
+    behind: Windows separators, other Unicode compositions, percent signs. Not found at all, the
+    path comes back as it was said.
+    """
+    plain = base / said
+    for candidate in _spellings(said):
+        with contextlib.suppress(OSError, ValueError):
+            if (base / candidate).exists():
+                return base / candidate
+    return plain
+
+
+def _spellings(said: str) -> Iterator[str]:
+    yield said
+    slashes = said.replace("\\", "/")
+    for spelling in (slashes, urllib.parse.unquote(slashes)):
+        yield spelling
+        yield unicodedata.normalize("NFC", spelling)
+        yield unicodedata.normalize("NFD", spelling)
+
+
+def _differs(record: ProductRecord, stored: StoredProduct, images: list[StoredImage]) -> bool:
+    return (
+        record.row_hash != stored.row_hash
+        or [image.content_hash for image in images]
+        != [image.content_hash for image in stored.images]
+        or sorted(text_hash(content) for _, content in record.texts) != sorted(stored.text_hashes)
+    )
+
+
+def _file_hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

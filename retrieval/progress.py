@@ -1,0 +1,113 @@
+"""How far long work has come: a bar with rate and time left on a terminal, plain lines elsewhere.
+
+Everything goes to stderr, so that stdout stays a result that a program can read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Protocol, TextIO
+
+import rich.console
+import rich.progress
+import rich.text
+
+PLAIN_EVERY = 5.0
+
+
+class Task(Protocol):
+    """One piece of work that is counted."""
+
+    def advance(self, steps: int = 1) -> None: ...
+
+
+class Progress(Protocol):
+    """Shows tasks, one after the other."""
+
+    def task(self, name: str, total: int | None = None) -> contextlib.AbstractContextManager[Task]:
+        """Shows work of `total` steps, or of unknown length."""
+        ...
+
+
+class _Silent:
+    def advance(self, steps: int = 1) -> None: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None = None) -> Iterator[Task]:  # noqa: ARG002
+        yield _Silent()
+
+
+class Bars:
+    """Bars on a terminal."""
+
+    def __init__(self) -> None:
+        self._console = rich.console.Console(stderr=True)
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None = None) -> Iterator[Task]:
+        columns = [
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            _RateColumn(),
+            rich.progress.TimeRemainingColumn(),
+        ]
+        if total is None:
+            columns = [*columns[:2], rich.progress.TimeElapsedColumn()]
+        with rich.progress.Progress(*columns, console=self._console, transient=True) as bars:
+            bar = bars.add_task(name, total=total)
+
+            class Bar:
+                def advance(self, steps: int = 1) -> None:
+                    bars.advance(bar, steps)
+
+            yield Bar()
+
+
+class _RateColumn(rich.progress.ProgressColumn):
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        return rich.text.Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+class Lines:
+    """A line now and then, for logs."""
+
+    def __init__(self, stream: TextIO | None = None, every: float = PLAIN_EVERY) -> None:
+        self._stream = stream or sys.stderr
+        self._every = every
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int | None = None) -> Iterator[Task]:
+        line = _Line(name, total, self._stream, self._every)
+        yield line
+
+
+class _Line:
+    def __init__(self, name: str, total: int | None, stream: TextIO, every: float) -> None:
+        self._name, self._total, self._stream, self._every = name, total, stream, every
+        self._started = self._said = time.monotonic()
+        self._done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+        now = time.monotonic()
+        if now - self._said < self._every:
+            return
+        self._said = now
+        rate = self._done / max(now - self._started, 1e-9)
+        of_total = f"/{self._total}" if self._total else ""
+        left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
+        print(f"{self._name}: {self._done}{of_total}, {rate:.1f}/s{left}", file=self._stream)
+
+
+def for_this_terminal() -> Progress:
+    """Bars where stderr is a terminal, lines elsewhere."""
+    return Bars() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,165 @@
+"""Derives a generation from the catalog and publishes it. No model runs here."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import func, select
+
+from retrieval.calibration import calibrate
+from retrieval.catalog.database import FILE_NAME as CATALOG
+from retrieval.catalog.database import checkpoint
+from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.catalog.snapshot import write_snapshot
+from retrieval.catalog.store import CatalogStore
+from retrieval.errors import CatalogError, IndexMissing
+from retrieval.generations import GalleryEntry, Generations, Manifest
+from retrieval.progress import Progress
+from retrieval.settings import Settings
+from retrieval.vectors.ann import AnnIndex, Floats
+from retrieval.vectors.gallery import Gallery
+from retrieval.vectors.policy import RECALL_QUERIES, choose_type, tune
+
+GALLERIES: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
+ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class _Rows:
+    vectors: npt.NDArray[np.float16]
+    ids: npt.NDArray[np.int64]
+    products: npt.NDArray[np.int32]
+
+
+def publish(
+    index: Path,
+    store: CatalogStore,
+    settings: Settings,
+    progress: Progress,
+    index_type: str = "auto",
+) -> Manifest:
+    """Makes the catalog as it stands the live generation.
+
+    Raises:
+        IndexMissing: nothing was ever indexed.
+        CatalogError: photos or texts lack vectors of the active encoder.
+    """
+    encoder = store.active_encoder()
+    if encoder is None:
+        raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
+    checkpoint(store.engine)
+    revision = store.revision()
+    generations = Generations(index)
+    with generations.new() as folder:
+        with progress.task("writing the generation", total=5) as task:
+            write_snapshot(index / CATALOG, folder / SNAPSHOT)
+            task.advance()
+            rows = {}
+            for name in GALLERIES:
+                rows[name] = _write_rows(store, encoder, name, folder)
+                task.advance()
+            entries = {}
+            for name in GALLERIES:
+                queries = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
+                entries[name] = _write_index(
+                    name, rows[name], queries, folder, settings, index_type
+                )
+                task.advance()
+        galleries = {
+            name: Gallery.load(folder, name, entry.index_type, entry.width)
+            for name, entry in entries.items()
+        }
+        manifest = Manifest(
+            generation=generations.next_number(),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            revision=revision,
+            fingerprint=encoder.fingerprint,
+            model=encoder.name,
+            dim=encoder.dim,
+            fit=encoder.details["preprocess"]["fit"],
+            products=store.counts()["products"],
+            galleries=entries,
+            calibration=calibrate(galleries["images"], galleries["texts"]),
+        )
+        manifest = generations.publish(folder, manifest)
+    generations.drop_old(settings.keep_generations)
+    return manifest
+
+
+def _write_rows(store: CatalogStore, encoder: EncoderRow, name: str, folder: Path) -> _Rows:
+    """Writes vectors, primary keys and products of a gallery, row by row to disk."""
+    model = GALLERIES[name]
+    with store.engine.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(model)).scalar_one()
+        product_ids = np.fromiter(
+            connection.execute(select(Product.id).order_by(Product.id)).scalars(), np.int64
+        )
+        query = (
+            select(model.id, model.product_id, Vector.data)
+            .join(Vector, Vector.content_hash == model.content_hash)
+            .where(Vector.encoder_id == encoder.id)
+            .order_by(model.id)
+        )
+        streamed = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+        vectors = _new_array(folder / f"{name}.vectors.npy", np.float16, (count, encoder.dim))
+        ids = np.empty(count, np.int64)
+        owners = np.empty(count, np.int64)
+        filled = 0
+        for part in streamed.partitions():
+            end = filled + len(part)
+            ids[filled:end] = [row[0] for row in part]
+            owners[filled:end] = [row[1] for row in part]
+            vectors[filled:end] = _unpack([row[2] for row in part], encoder.dim, name)
+            filled = end
+    if filled != count:
+        raise CatalogError(
+            f"{count - filled} of {count} {name} have no vector of model {encoder.name}; "
+            "run `retrieval index SOURCE` again to finish"
+        )
+    products = np.searchsorted(product_ids, owners).astype(np.int32)
+    np.save(folder / f"{name}.ids.npy", ids)
+    np.save(folder / f"{name}.products.npy", products)
+    if isinstance(vectors, np.memmap):
+        vectors.flush()
+    return _Rows(vectors, ids, products)
+
+
+def _write_index(
+    name: str,
+    rows: _Rows,
+    queries: dict[str, Floats],
+    folder: Path,
+    settings: Settings,
+    wanted: str,
+) -> GalleryEntry:
+    kind = choose_type(wanted, len(rows.ids), settings.exact_limit)
+    index = AnnIndex.build(kind, rows.vectors, rows.ids)
+    recall = tune(index, rows.vectors, rows.ids, queries, settings.recall_goal)
+    index.save(folder / f"{name}.faiss")
+    return GalleryEntry(len(rows.ids), kind, index.width, recall.by_query)
+
+
+def _query_sample(rows: _Rows) -> Floats:
+    picked = np.linspace(0, len(rows.ids) - 1, min(len(rows.ids), RECALL_QUERIES)).astype(np.int64)
+    return np.asarray(rows.vectors[picked], dtype=np.float32)
+
+
+def _new_array(path: Path, dtype: type, shape: tuple[int, int]) -> Any:
+    if 0 in shape:  # an empty file cannot be mapped
+        np.save(path, np.empty(shape, dtype))
+        return np.empty(shape, dtype)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def _unpack(blobs: list[bytes], dim: int, name: str) -> npt.NDArray[np.float16]:
+    if any(len(blob) != 2 * dim for blob in blobs):
+        raise CatalogError(
+            f"a vector of the {name} has the wrong length; run `retrieval verify --repair`"
+        )
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), dim)

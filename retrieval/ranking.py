@@ -1,0 +1,103 @@
+"""Vectors and words of a query -> one order of products.
+
+Cosines of texts and of photos live on different scales, and BM25 on a third: they are never
+added. Parts of one query are weighted by the spread that each has over the catalog, lists of
+different kinds are fused by rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.encoders.base import Vectors, normalise
+from retrieval.vectors.ann import Mask
+from retrieval.vectors.gallery import Gallery, Scores
+
+Products = npt.NDArray[np.int64]
+
+# Cormack, Clarke and Buettcher (2009), "Reciprocal rank fusion outperforms Condorcet and
+# individual rank learning methods".
+RRF_K = 60
+# Each list is fused to this depth whatever the page, so that pages of one order are cut.
+POOL = 1_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a query: a unit vector (d,), its modality (`text` or `image`), its weight.
+
+    A negative weight pushes away.
+    """
+
+    modality: str
+    vector: Vectors
+    weight: float
+
+
+def compose(parts: Sequence[Part], gallery: Gallery) -> Vectors:
+    """One unit vector (d,) that scores a gallery by the weighted sum of all parts.
+
+    Each part's cosines are first brought to unit spread over a sample of the gallery: those of a
+    text vary less than those of a photo, and would drown in a plain sum. As this only scales the
+    parts, their sum is again one vector, and one search finds it.
+    """
+    if len(parts) == 1 and parts[0].weight > 0:
+        return parts[0].vector
+    total = np.zeros_like(parts[0].vector)
+    for part in parts:
+        spread = float((gallery.background @ part.vector).std()) if len(gallery) > 1 else 0.0
+        total += part.weight / max(spread, 1e-3) * part.vector
+    return normalise(total)
+
+
+def rank_products(
+    gallery: Gallery,
+    query: Vectors,
+    depth: int,
+    key_order: Products,
+    allowed: Mask | None,
+) -> tuple[Products, Scores]:
+    """Products by their best row in the gallery: positions and scores, at least `depth`, or all.
+
+    Equal scores stand in the order of product ids. A longer list begins with a shorter one.
+
+    Args:
+        key_order: (products,), each product's place by id.
+        allowed: (products,) those that may be found, or None for all.
+    """
+    rows = None if allowed is None else allowed[gallery.products]
+    available = len(gallery) if rows is None else int(rows.sum())
+    k = 2 * depth
+    while True:
+        nearest = gallery.nearest(query, k, rows)
+        owners = np.asarray(gallery.products[nearest.positions], dtype=np.int64)
+        products, first = np.unique(owners, return_index=True)
+        if len(products) >= depth or len(owners) >= available or k >= available:
+            break
+        k *= 4
+    scores = nearest.scores[first]
+    order = np.lexsort((key_order[products], -scores))
+    return products[order], scores[order]
+
+
+def fuse(
+    lists: Mapping[str, Products], weights: Mapping[str, float], key_order: Products
+) -> tuple[Products, Scores]:
+    """Reciprocal rank fusion of lists of products; scores of 1 mean first in every list."""
+    used = {name: found[:POOL] for name, found in lists.items() if weights.get(name, 1.0) > 0}
+    if not used:
+        return np.empty(0, np.int64), np.empty(0)
+    products = np.unique(np.concatenate(list(used.values())))
+    scores = np.zeros(len(products))
+    best = 0.0
+    for name, found in used.items():
+        weight = weights.get(name, 1.0)
+        best += weight / (RRF_K + 1)
+        scores[np.searchsorted(products, found)] += weight / (RRF_K + 1 + np.arange(len(found)))
+    scores = np.round(scores / best, 6)
+    order = np.lexsort((key_order[products], -scores))
+    return products[order], scores[order]

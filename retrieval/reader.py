@@ -1,0 +1,76 @@
+"""The live generation, opened for reading; a new one is taken up without a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from pathlib import Path
+
+from retrieval.calibration import read_calibration
+from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.catalog.snapshot import Snapshot
+from retrieval.errors import IndexDamaged, RetrievalError
+from retrieval.generations import Generations, Manifest, live_manifest
+from retrieval.vectors.gallery import Gallery
+
+ATTEMPTS = 5
+
+
+class Reader:
+    """One generation, whole and unchanging, until nobody refers to it any more."""
+
+    def __init__(self, generations: Generations, manifest: Manifest) -> None:
+        """Raises IndexDamaged where a file of it cannot be read."""
+        folder = generations.folder(manifest.generation)
+        self.manifest = manifest
+        self.snapshot = Snapshot(folder / SNAPSHOT)
+        # Searches that began before a switch still hold the old reader; its connections are
+        # closed when the last of them is done.
+        weakref.finalize(self, self.snapshot.close)
+        try:
+            self.galleries = {
+                name: Gallery.load(folder, name, entry.index_type, entry.width)
+                for name, entry in manifest.galleries.items()
+            }
+        except (OSError, ValueError) as error:
+            raise IndexDamaged(
+                f"generation {manifest.generation} cannot be read ({error}); "
+                "run `retrieval verify --repair`"
+            ) from None
+        self.calibration = read_calibration(manifest.calibration)
+
+
+class LiveReader:
+    """Follows CURRENT; safe to share between threads."""
+
+    def __init__(self, index: Path) -> None:
+        """Raises IndexMissing or IndexDamaged."""
+        self._generations = Generations(index)
+        self._lock = threading.Lock()
+        self._reader = self._open()
+
+    def get(self) -> Reader:
+        """The live generation. Use one for the whole of an answer.
+
+        Costs a read of CURRENT. Where the new generation cannot be opened the last good one
+        goes on answering.
+        """
+        reader = self._reader
+        try:
+            if self._generations.current() == reader.manifest.generation:
+                return reader
+        except IndexDamaged:
+            return reader
+        with self._lock:
+            with contextlib.suppress(RetrievalError):
+                if self._generations.current() != self._reader.manifest.generation:
+                    self._reader = self._open()
+            return self._reader
+
+    def _open(self) -> Reader:
+        # Between reading CURRENT and opening, two more may be published and this one dropped.
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(IndexDamaged):
+                return Reader(self._generations, live_manifest(self._generations))
+        return Reader(self._generations, live_manifest(self._generations))

@@ -1,0 +1,94 @@
+"""What a search answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Why a product was found.
+
+    Attributes:
+        kind: `image`, `text` or `words` (found by its exact words alone).
+        image: path of the photo that matched, where one did.
+        text: the text that matched, where one did, and the `field` that it stands in.
+        cosine: of the query with it, -1 to 1; None for words.
+    """
+
+    kind: str
+    image: str | None = None
+    field: str | None = None
+    text: str | None = None
+    cosine: float | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A product on a page of results.
+
+    Attributes:
+        rank: 1 is the best of all pages.
+        id: as the source names the product.
+        score: what the ranking went by, 0 to 1 in hybrid and lexical mode, a cosine in vector
+            mode over one kind of vectors; comparable within one answer only.
+        image: path of the photo that matched, else of the first one.
+        strength: 0 to 1, calibrated on the catalog; None where it is too small for that.
+        weak: no better than chance would give: show it apart.
+    """
+
+    rank: int
+    id: str
+    title: str
+    score: float
+    image: str | None
+    matched: Matched
+    category: str | None
+    brand: str | None
+    price: float | None
+    description: str
+    attributes: dict[str, Any]
+    images: tuple[str, ...]
+    strength: float | None
+    weak: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        matched = {k: v for k, v in vars(self.matched).items() if v is not None}
+        return {**vars(self), "matched": matched, "images": list(self.images)}
+
+
+@dataclass(frozen=True)
+class SearchResult(Sequence[Hit]):
+    """A page of hits; a sequence of them.
+
+    Attributes:
+        total: products that the pages hold altogether.
+        generation: that answered, as one whole.
+    """
+
+    query: dict[str, Any]
+    mode: str
+    took_ms: float
+    total: int
+    generation: int
+    results: tuple[Hit, ...]
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self.results[index]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**vars(self), "results": [hit.as_dict() for hit in self.results]}

@@ -1,0 +1,89 @@
+"""The settings of a process: defaults < `retrieval.toml` < environment < flags."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from retrieval.errors import SettingsError
+
+CONFIG_VARIABLE = "RETRIEVAL_CONFIG"
+DEFAULT_CONFIG = "retrieval.toml"
+
+
+class Settings(BaseSettings):
+    """One frozen value a process.
+
+    Each field may also be given as `RETRIEVAL_<FIELD>` in the environment or under its name in
+    `retrieval.toml` (or the file that `RETRIEVAL_CONFIG` names).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RETRIEVAL_", frozen=True, extra="forbid")
+
+    index: Path = Field(Path("indexes/default"), description="folder of the index")
+    model: str | None = Field(None, description="model; None: the index's own, else `starter`")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    fit: Literal["model", "letterbox", "crop"] = Field(
+        "letterbox",
+        description="how a photo becomes the model's square; `model`: as it was trained",
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="images in one forward pass")
+    decode_workers: int = Field(
+        max(2, os.cpu_count() or 2), ge=1, le=256, description="threads that decode images"
+    )
+    max_image_pixels: int = Field(
+        80_000_000, ge=1, description="larger images are rejected before they are decoded"
+    )
+    max_image_bytes: int = Field(50_000_000, ge=1, description="larger files are rejected unread")
+    max_cell_characters: int = Field(1_000_000, ge=1, description="longer cells are rejected")
+    keep_generations: int = Field(3, ge=2, description="generations kept for rollback")
+    exact_limit: int = Field(
+        250_000, ge=0, description="up to this many vectors `auto` searches exactly"
+    )
+    recall_goal: float = Field(
+        0.98, gt=0, le=1, description="recall@20 that `auto` tunes an approximate index for"
+    )
+    lock_timeout: float = Field(0.0, ge=0, description="seconds to wait for another writer")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library names it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings with `flags` over all else; a flag that is None was not given.
+
+    Raises:
+        SettingsError: a value is unknown or out of range; names the field.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"setting {field!r}: {first['msg'].lower()}; give it as a flag, as "
+            f"RETRIEVAL_{field.upper()} or in {DEFAULT_CONFIG}"
+        ) from None
+    except ValueError as error:  # a broken TOML file
+        raise SettingsError(
+            f"cannot read {os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)}: {error}"
+        ) from None

@@ -1,0 +1,95 @@
+"""CSV, TSV, JSONL, Parquet or a folder of images -> `ProductRecord` or `Reject`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from retrieval.errors import SourceError
+from retrieval.settings import Settings
+from retrieval.sources.columns import apply_map, check_mapping, guess_mapping, parse_map
+from retrieval.sources.folder import ImageFolder
+from retrieval.sources.records import ProductRecord, Reject, RowReader
+from retrieval.sources.tables import CsvTable, JsonlTable, ParquetTable
+
+__all__ = ["ProductRecord", "Reject", "Source", "open_source", "parse_map"]
+
+_TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
+    ".csv": CsvTable,
+    ".tsv": CsvTable,
+    ".txt": CsvTable,
+    ".jsonl": JsonlTable,
+    ".ndjson": JsonlTable,
+    ".parquet": ParquetTable,
+    ".pq": ParquetTable,
+}
+
+
+class _Table(Protocol):
+    columns: list[str]
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]: ...
+
+
+class Source:
+    """Products to index, in the order of the source; may be read several times.
+
+    Attributes:
+        path: the file or folder.
+        mapping: the columns that make each field.
+        attributes: the other columns, kept as attributes.
+    """
+
+    def __init__(self, path: Path, table: _Table, mapping: dict[str, list[str]], limit: int):
+        self.path = path
+        self.mapping = mapping
+        used = {column for columns in mapping.values() for column in columns}
+        self.attributes = [column for column in table.columns if column not in used]
+        self._table = table
+        base = (path if path.is_dir() else path.parent).resolve()
+        self._reader = RowReader(mapping, base, limit)
+
+    def count(self) -> int:
+        """The number of rows, good or not."""
+        return sum(1 for _ in self._table.rows())
+
+    def __iter__(self) -> Iterator[ProductRecord | Reject]:
+        """Each row as a record or a Reject; of rows with one id the first is taken."""
+        first_row: dict[str, int] = {}
+        for item in self._table.rows():
+            record = item if isinstance(item, Reject) else self._reader.read(*item)
+            if isinstance(record, ProductRecord):
+                earlier = first_row.setdefault(record.key, record.row or 0)
+                if earlier != record.row:
+                    reason = f"id {record.key!r} was used in row {earlier}; give each its own"
+                    yield Reject(record.row, record.key, "id", record.key[:120], reason)
+                    continue
+            yield record
+
+
+def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None = None) -> Source:
+    """The source at `path`, with its columns mapped; `wanted` is what `--map` says.
+
+    Raises:
+        SourceError: the source as a whole cannot be read; says why.
+    """
+    if path.is_dir():
+        table: _Table = ImageFolder(path)
+        if wanted:
+            raise SourceError("--map is for tables; a folder of images has no columns")
+        mapping = {column: [column] for column in table.columns}
+        return Source(path, table, mapping, settings.max_cell_characters)
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file or folder")
+    kind = _TABLES.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(sorted(_TABLES))
+        raise SourceError(f"{path}: unknown kind of source; give a folder or one of {known}")
+    try:
+        table = kind(path)
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read ({error})") from None
+    mapping = apply_map(guess_mapping(table.columns), wanted or {}, table.columns)
+    check_mapping(mapping, table.columns)
+    return Source(path, table, mapping, settings.max_cell_characters)

@@ -1,0 +1,92 @@
+"""A folder of images: each one a product, titled by its file name, with sidecars beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from retrieval.images import SUFFIXES
+from retrieval.sources.columns import FIELDS
+from retrieval.sources.records import Reject, title_from_path
+
+MAX_SIDECAR_BYTES = 1_000_000
+# Folders that programs keep for themselves: thumbnails, versions, what was thrown away.
+SKIPPED_FOLDERS = {".git", ".thumbnails", "@eaDir", "__MACOSX", ".Trash", "$RECYCLE.BIN"}
+
+
+class ImageFolder:
+    """Rows as a table would have them, in the order of paths; rows count from 1."""
+
+    columns: list[str] = list(FIELDS)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
+        for number, path in enumerate(self._images(), start=1):
+            name = path.relative_to(self.path).as_posix()
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                shown = name.encode("utf-8", "replace").decode()
+                reason = "the file name is not valid UTF-8; rename the file"
+                yield Reject(number, None, "image", shown, reason)
+                continue
+            cells: dict[str, Any] = {"id": name, "title": title_from_path(name), "image": [name]}
+            parent = path.relative_to(self.path).parent.as_posix()
+            if parent != ".":
+                cells["category"] = parent
+            sidecar = _read_sidecar(path)
+            if isinstance(sidecar, str):
+                yield Reject(number, name, "description", "", sidecar)
+            else:
+                cells.update(sidecar)
+            yield number, cells
+
+    def _images(self) -> Iterator[Path]:
+        for folder, folders, files in os.walk(self.path):
+            folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
+            for name in sorted(files):
+                # `._photo.jpg` is what macOS leaves beside a photo: no image, whatever its name.
+                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._"):
+                    yield Path(folder) / name
+
+
+def _read_sidecar(image: Path) -> dict[str, Any] | str:
+    """The cells that `photo.json` or `photo.txt` adds to `photo.jpg`; a reason if it is broken."""
+    for candidate in (image.with_suffix(".json"), Path(f"{image}.json")):
+        if candidate.is_file():
+            return _read_json(candidate)
+    for candidate in (image.with_suffix(".txt"), Path(f"{image}.txt")):
+        if candidate.is_file():
+            text = _read_text(candidate)
+            return {"description": text} if text is not None else _broken(candidate)
+    return {}
+
+
+def _read_json(path: Path) -> dict[str, Any] | str:
+    text = _read_text(path)
+    try:
+        cells = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return _broken(path)
+    if not isinstance(cells, dict):
+        return _broken(path)
+    cells.pop("image", None)  # the photo is the one that the sidecar lies beside
+    return {name: value for name, value in cells.items() if value not in (None, "")}
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        if path.stat().st_size > MAX_SIDECAR_BYTES:
+            return None
+        return path.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _broken(path: Path) -> str:
+    return f"sidecar {path.name} cannot be read; the photo is indexed without it"

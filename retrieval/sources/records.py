@@ -1,0 +1,305 @@
+"""A row of a source -> a `ProductRecord`, or a `Reject` that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import json
+import math
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from price_parser import Price
+
+from retrieval.sources.columns import FIELDS
+
+MAX_KEY_CHARACTERS = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PRICE = re.compile(r"\s*[^\d\s-]{0,8}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,8}\s*")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_HASHLIKE = re.compile(r"[0-9a-f-]{16,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Something of a source that was left out, alone.
+
+    Attributes:
+        row: as a spreadsheet counts, the header being row 1; None where there are no rows.
+        key: the product's id, where it could be read.
+        field: the column, or `row` where the row as a whole is unusable.
+        value: what stood there, shortened.
+        reason: one line, with what to do.
+    """
+
+    row: int | None
+    key: str | None
+    field: str
+    value: str
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class ProductRecord:
+    """A product as its source describes it, cleaned.
+
+    Attributes:
+        images: as the source writes them, to be found below `base`.
+        rejects: what was left out of this row; the product itself is good.
+        row_hash: hex SHA-256 of all that the source says of it; equal rows, equal hashes.
+    """
+
+    key: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: tuple[str, ...]
+    base: Path
+    row: int | None = None
+    rejects: tuple[Reject, ...] = ()
+    row_hash: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.row_hash:
+            object.__setattr__(self, "row_hash", _hash_row(self))
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """The texts to embed, as (field, content), none twice."""
+        texts = [("title", self.title)] if self.title else []
+        if self.description and self.description != self.title:
+            texts.append(("description", self.description))
+        return texts
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Turns the cells of rows into records, by one mapping of fields to columns."""
+
+    mapping: Mapping[str, list[str]]
+    base: Path
+    max_cell_characters: int
+
+    def read(self, row: int, cells: Mapping[str, Any]) -> ProductRecord | Reject:
+        """A record with what is good of a row, or a Reject where nothing is."""
+        if all(_text(value) == "" for value in cells.values()):
+            return Reject(row, None, "row", "", "the row is empty; delete it or fill it in")
+        problem = self._unusable_cell(cells)
+        if problem is not None:
+            return Reject(row, self._key_or_none(cells), *problem)
+        rejects: list[Reject] = []
+        key = self._key(cells)
+        if len(key) > MAX_KEY_CHARACTERS:
+            return Reject(
+                row, None, "id", _short(key), f"id is longer than {MAX_KEY_CHARACTERS} characters"
+            )
+        images = self._images(row, key, cells, rejects)
+        title = self._first(cells, "title") or self._title_from(images)
+        description = plain_text(self._first(cells, "description"))
+        price = self._price(row, key, cells, rejects)
+        if not (title or description or images):
+            first = rejects[0].reason + "; " if rejects else ""
+            return Reject(
+                row, key, "row", "", f"{first}the row has no title, no description and no image"
+            )
+        mapped = {column for columns in self.mapping.values() for column in columns}
+        return ProductRecord(
+            key=key,
+            title=plain_text(title),
+            description=description,
+            category=self._first(cells, "category") or None,
+            brand=self._first(cells, "brand") or None,
+            price=price,
+            attributes=_attributes(cells, mapped),
+            images=tuple(images),
+            base=self.base,
+            row=row,
+            rejects=tuple(rejects),
+        )
+
+    def _unusable_cell(self, cells: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        for column, value in cells.items():
+            text = _text(value)
+            if len(text) > self.max_cell_characters:
+                return (
+                    column,
+                    _short(text),
+                    (
+                        f"the cell has {len(text):,} characters, more than the "
+                        f"{self.max_cell_characters:,} allowed; is a quote missing?"
+                    ),
+                )
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                return column, _short(text), "the cell is not valid UTF-8; save the file as UTF-8"
+            if "\x00" in text:
+                return column, _short(text), "the cell holds a NUL character; export it again"
+        return None
+
+    def _key_or_none(self, cells: Mapping[str, Any]) -> str | None:
+        key = self._first(cells, "id")[:MAX_KEY_CHARACTERS]
+        return key.encode("utf-8", "replace").decode() or None
+
+    def _key(self, cells: Mapping[str, Any]) -> str:
+        key = _CONTROL.sub("", self._first(cells, "id"))
+        if key:
+            return key
+        # Without an id the same title and photo are the same product in the next run, too.
+        said = [self._first(cells, name) for name in ("title", "image", "description")]
+        return "auto-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+
+    def _first(self, cells: Mapping[str, Any], name: str) -> str:
+        for column in self.mapping.get(name, ()):
+            text = _text(cells.get(column)).strip()
+            if text:
+                return text
+        return ""
+
+    def _images(
+        self, row: int, key: str, cells: Mapping[str, Any], rejects: list[Reject]
+    ) -> list[str]:
+        images: list[str] = []
+        for column in self.mapping.get("image", ()):
+            for path in split_images(cells.get(column)):
+                if re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:", path):
+                    reason = "is a web address; download the photo and give its path"
+                    rejects.append(Reject(row, key, "image", _short(path), reason))
+                elif path not in images:
+                    images.append(path)
+        return images
+
+    def _price(
+        self, row: int, key: str, cells: Mapping[str, Any], rejects: list[Reject]
+    ) -> float | None:
+        said = self._first(cells, "price")
+        if not said:
+            return None
+        price = parse_price(said)
+        if price is None:
+            reason = "is not a price; the product is indexed without one"
+            rejects.append(Reject(row, key, "price", _short(said), reason))
+        return price
+
+    @staticmethod
+    def _title_from(images: list[str]) -> str:
+        return title_from_path(images[0]) if images else ""
+
+
+def parse_price(text: str) -> float | None:
+    """The amount of a price as shops write it ("$1,299.00", "12,99 €"), None if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        if not _PRICE.fullmatch(text):
+            return None
+        amount = Price.fromstring(text).amount
+        if amount is None:
+            return None
+        value = float(amount)
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def split_images(value: Any) -> list[str]:
+    """The paths in an image cell: one, several split by `|`, or a list (also written as JSON)."""
+    if isinstance(value, list | tuple):
+        return [path for item in value for path in split_images(item)]
+    if isinstance(value, dict):
+        return split_images(value.get("path") or value.get("url"))
+    text = _text(value).strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return split_images(json.loads(text))
+        except ValueError:
+            pass
+    return [path for part in text.split("|") if (path := part.strip())]
+
+
+def title_from_path(path: str) -> str:
+    """Words of a file name: `red-mug_01.jpg` -> `red mug`. Empty for names that are no words."""
+    stem = Path(urllib.parse.unquote(path.replace("\\", "/"))).stem
+    if _HASHLIKE.fullmatch(stem):
+        return ""
+    words = re.sub(r"[\s_\-.+]+", " ", stem).strip()
+    without_number = re.sub(r"( \d{1,3}| \(\d{1,3}\))$", "", words)
+    return without_number or words
+
+
+def plain_text(text: str) -> str:
+    """The text of a fragment of HTML; a text without tags comes back as it is."""
+    if not _TAG.search(text):
+        return text
+    parser = _TextOfHtml()
+    parser.feed(text)
+    parser.close()
+    return " ".join("".join(parser.parts).split())
+
+
+class _TextOfHtml(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self._hidden += tag in ("script", "style")
+        self.parts.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in ("script", "style") and self._hidden > 0
+        self.parts.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    for column, value in cells.items():
+        if column in mapped:
+            continue
+        for name, leaf in _flatten(column, value):
+            text = _text(leaf).strip()
+            if text:
+                attributes[name] = leaf if isinstance(leaf, bool | int | float) else text
+    return attributes
+
+
+def _flatten(name: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _flatten(f"{name}.{key}", item)]
+    if isinstance(value, list | tuple):
+        return [(name, ", ".join(text for item in value if (text := _text(item).strip())))]
+    return [(name, value)]
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+    return str(value)
+
+
+def _short(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode().replace("\x00", "\\0")
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _hash_row(record: ProductRecord) -> str:
+    said = [getattr(record, name) for name in FIELDS if name not in ("id", "image")]
+    canonical = json.dumps([said, record.attributes, record.images], sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,226 @@
+"""CSV, TSV, JSONL and Parquet -> rows of cells; a broken row is a Reject, and the rest goes on."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow
+import pyarrow.parquet
+
+from retrieval.errors import SourceError
+from retrieval.sources.columns import guess_mapping
+from retrieval.sources.records import Reject
+
+Row = tuple[int, dict[str, Any]]
+
+DELIMITERS = ",;\t|"
+MAX_LINE = 16_000_000
+MAX_LINES_A_ROW = 1_000
+SAMPLE_BYTES = 65_536
+SAMPLE_ROWS = 100
+PARQUET_BATCH = 1_024
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+csv.field_size_limit(MAX_LINE)
+
+
+class CsvTable:
+    """A delimited file with a header row. Row 1 is the header, as spreadsheets count."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        sample = _read_start(path, SAMPLE_BYTES)
+        if not sample.strip():
+            raise SourceError(f"{path} is empty; export it again")
+        self.encoding = next((name for bom, name in _BOMS if sample.startswith(bom)), "utf-8")
+        text = sample.decode(self.encoding, "replace")
+        self.delimiter = guess_delimiter(text, "\t" if path.suffix == ".tsv" else ",")
+        self.columns = _unique(next(iter(self._records()))[1])
+
+    def rows(self) -> Iterator[Row | Reject]:
+        records = self._records()
+        next(records)
+        for number, cells in records:
+            if isinstance(cells, Reject):
+                yield cells
+                continue
+            spare = [cell for cell in cells[len(self.columns) :] if cell.strip()]
+            if spare:
+                yield Reject(
+                    number,
+                    None,
+                    "row",
+                    spare[0][:120],
+                    f"the row has {len(cells)} cells, the header {len(self.columns)}; "
+                    "put cells that hold the delimiter in quotes",
+                )
+                continue
+            cells += [""] * (len(self.columns) - len(cells))
+            yield number, dict(zip(self.columns, cells, strict=False))
+
+    def _records(self) -> Iterator[tuple[int, Any]]:
+        with self.path.open(encoding=self.encoding, errors="surrogateescape", newline="") as handle:
+            yield from _split_records(handle, self.delimiter)
+
+
+def _split_records(handle: TextIO, delimiter: str) -> Iterator[tuple[int, list[str] | Reject]]:
+    """(row number, cells) of each record; a quote that is never closed costs its own line only.
+
+    Without care one missing quote swallows all that follows it into a single cell. Here a
+    record that runs on too long, to the end of the file, or into a wrong number of cells over
+    several lines is given up, and reading goes on at the line after the one where it began.
+    """
+    waiting: deque[str] = deque()
+    number, width = 0, None
+    while True:
+        taken: list[str] = []
+        ended = False
+
+        def feed() -> Iterator[str]:
+            nonlocal ended
+            while len(taken) < MAX_LINES_A_ROW:  # noqa: B023 - used within this turn
+                line = waiting.popleft() if waiting else handle.readline(MAX_LINE)
+                if not line:
+                    ended = True
+                    return
+                taken.append(line)  # noqa: B023
+                yield line
+
+        number += 1
+        try:
+            cells = next(csv.reader(feed(), delimiter=delimiter))
+        except StopIteration:
+            return
+        except csv.Error:
+            cells = []
+        runaway = ended or len(taken) >= MAX_LINES_A_ROW
+        torn = len(taken) > 1 and width is not None and len(cells) != width
+        if taken and (runaway or torn or not cells) and taken[0].strip():
+            yield number, _unclosed(number, taken[0])
+            waiting.extendleft(reversed(taken[1:]))
+            continue
+        if not cells:
+            # A blank line is no row, but it is a line of the spreadsheet.
+            continue
+        width = width or len(cells)
+        yield number, cells
+
+
+def _unclosed(number: int, line: str) -> Reject:
+    return Reject(number, None, "row", line.strip()[:120], "a quote is opened and never closed")
+
+
+class JsonlTable:
+    """A JSON object a line. Rows count from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        columns: dict[str, None] = {}
+        for count, row in enumerate(self.rows()):
+            if not isinstance(row, Reject):
+                columns.update(dict.fromkeys(row[1]))
+            if count >= SAMPLE_ROWS:
+                break
+        if not columns:
+            raise SourceError(f"{path} holds no JSON object in its first lines")
+        self.columns = list(columns)
+
+    def rows(self) -> Iterator[Row | Reject]:
+        with self.path.open("rb") as handle:
+            number = 0
+            while line := handle.readline(MAX_LINE):
+                number += 1
+                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if text.strip():
+                    yield _json_row(number, text)
+
+
+def _json_row(number: int, line: bytes) -> Row | Reject:
+    try:
+        value = json.loads(line)
+    except UnicodeDecodeError:
+        return Reject(number, None, "row", "", "the line is not valid UTF-8")
+    except (ValueError, RecursionError) as error:
+        shown = line[:100].decode("utf-8", "replace").strip()
+        return Reject(number, None, "row", shown, f"the line is not JSON ({error})"[:200])
+    if not isinstance(value, dict):
+        return Reject(number, None, "row", str(value)[:100], "the line is not a JSON object")
+    return number, value
+
+
+class ParquetTable:
+    """A Parquet file. Rows count from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = pyarrow.parquet.ParquetFile(path)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise SourceError(f"{path} is not a readable Parquet file ({error})") from None
+        self.columns = list(self._file.schema_arrow.names)
+
+    def rows(self) -> Iterator[Row | Reject]:
+        number = 0
+        for group in range(self._file.num_row_groups):
+            first = number
+            size = self._file.metadata.row_group(group).num_rows
+            try:
+                for batch in self._file.iter_batches(PARQUET_BATCH, row_groups=[group]):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield number, row
+            except (pyarrow.ArrowException, OSError) as error:
+                lost = first + size - number
+                reason = f"{lost} rows from here on cannot be read ({error})"
+                yield Reject(number + 1, None, "row", "", " ".join(reason.split())[:300])
+            number = first + size
+
+
+def guess_delimiter(sample: str, default: str) -> str:
+    """The delimiter that makes the most of the header, and the most even rows."""
+
+    def score(delimiter: str) -> tuple[int, float, int, bool]:
+        lines = io.StringIO(sample, newline="")
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][: SAMPLE_ROWS + 1]
+        header, body = rows[0], rows[1:-1] or rows[1:]
+        even = sum(len(row) == len(header) for row in body) / max(1, len(body))
+        known = sum(len(found) for found in guess_mapping(header).values())
+        return known, even, len(header), delimiter == default
+
+    try:
+        return max(DELIMITERS, key=score)
+    except (csv.Error, IndexError):
+        return default
+
+
+def _unique(header: Any) -> list[str]:
+    if isinstance(header, Reject):
+        raise SourceError(f"the header cannot be read: {header.reason}")
+    names: list[str] = []
+    for position, cell in enumerate(header, start=1):
+        name = cell.strip() or f"column_{position}"
+        count = 2
+        unique = name
+        while unique in names:
+            unique = f"{name}_{count}"
+            count += 1
+        names.append(unique)
+    return names
+
+
+def _read_start(path: Path, size: int) -> bytes:
+    with path.open("rb") as handle:
+        data = handle.read(size)
+    # A UTF-16 sample must not end within a character.
+    return data[: len(data) - len(data) % 2] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data

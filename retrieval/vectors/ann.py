@@ -1,0 +1,175 @@
+"""FAISS behind one small interface: build, search under a filter, save, load.
+
+Every type searches by inner product, under ids that are primary keys of the catalog.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import IndexDamaged, QueryError
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+TYPES = ("flat", "sq8", "hnsw", "ivf", "ivf-sq8")
+HNSW_LINKS = 32
+HNSW_BUILD_WIDTH = 128
+TRAINING_VECTORS_A_CELL = 64
+CHUNK = 65_536
+
+
+class AnnIndex:
+    """A FAISS index of one type.
+
+    Attributes:
+        kind: one of TYPES.
+        width: how much of it a search visits (`nprobe` of ivf, `efSearch` of hnsw); 0 for the
+            exact types, which always visit all.
+    """
+
+    def __init__(self, index: Any, kind: str, width: int = 0) -> None:
+        self._index = index
+        self.kind = kind
+        self.width = width
+
+    @classmethod
+    def build(cls, kind: str, vectors: npt.NDArray[np.float16], ids: Ids) -> AnnIndex:
+        """An index of `vectors` (n, d), float16 rows of length 1, under `ids` (n,), unique.
+
+        Raises:
+            QueryError: unknown `kind`.
+        """
+        count, dim = vectors.shape
+        if kind not in TYPES:
+            raise QueryError(f"index type {kind!r} is unknown; types: auto, {', '.join(TYPES)}")
+        index = _empty(kind, dim, count)
+        if not index.is_trained and count:
+            index.train(_training_sample(vectors, kind))
+        for start in range(0, count, CHUNK):
+            chunk = np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32)
+            index.add_with_ids(chunk, ids[start : start + CHUNK])
+        return cls(index, kind, _default_width(kind, count))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def max_width(self) -> int:
+        """The width at which a search visits everything."""
+        if self.kind.startswith("ivf"):
+            return int(self._index.nlist)
+        return len(self) if self.kind == "hnsw" else 0
+
+    def search(
+        self, queries: Floats, k: int, allowed: Ids | None = None, width: int | None = None
+    ) -> tuple[Floats, Ids]:
+        """The `k` nearest of each query, best first.
+
+        Args:
+            queries: (q, d).
+            allowed: only these ids, or None for all.
+            width: instead of the index's own.
+
+        Returns:
+            scores (q, k) and ids (q, k); -1 fills up where there are fewer than k.
+        """
+        selector = None if allowed is None else _selector(allowed)
+        parameters = self._parameters(selector, self.width if width is None else width)
+        return self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)  # type: ignore[no-any-return]
+
+    def ids(self) -> Ids:
+        """Every id in the index, sorted."""
+        if self.kind.startswith("ivf"):
+            lists = self._index.invlists
+            parts = [
+                faiss.rev_swig_ptr(lists.get_ids(number), lists.list_size(number)).copy()
+                for number in range(self._index.nlist)
+                if lists.list_size(number)
+            ]
+            found = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        else:
+            found = faiss.vector_to_array(self._index.id_map)
+        return np.sort(found)
+
+    def save(self, path: Path) -> None:
+        faiss.write_index(self._index, str(path))
+
+    @classmethod
+    def load(cls, path: Path, kind: str, width: int) -> AnnIndex:
+        """Maps the file where its type allows it, so that opening takes no time.
+
+        Raises:
+            IndexDamaged: FAISS cannot read the file.
+        """
+        try:
+            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), kind, width)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise IndexDamaged(
+                f"{path} cannot be read ({reason}); run `retrieval rebuild`"
+            ) from None
+
+    def _parameters(self, selector: Any, width: int) -> Any:
+        if self.kind.startswith("ivf"):
+            return faiss.SearchParametersIVF(sel=selector, nprobe=max(1, width))
+        if self.kind == "hnsw":
+            return faiss.SearchParametersHNSW(sel=selector, efSearch=max(1, width))
+        return faiss.SearchParameters(sel=selector)
+
+
+def _selector(allowed: Ids) -> Any:
+    # One bit an id: built in a pass, where a set of ids costs a hash for each.
+    bits = np.zeros(int(allowed.max(initial=0)) + 1, dtype=np.bool_)
+    bits[allowed] = True
+    return faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+
+
+def _empty(kind: str, dim: int, count: int) -> Any:
+    metric = faiss.METRIC_INNER_PRODUCT
+    if kind == "flat":
+        return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+    if kind == "sq8":
+        scalar = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, metric)
+        return faiss.IndexIDMap2(scalar)
+    if kind == "hnsw":
+        graph = faiss.IndexHNSWFlat(dim, HNSW_LINKS, metric)
+        graph.hnsw.efConstruction = HNSW_BUILD_WIDTH
+        return faiss.IndexIDMap2(graph)
+    cells = _cells(count)
+    quantizer = faiss.IndexFlatIP(dim)
+    if kind == "ivf":
+        index = faiss.IndexIVFFlat(quantizer, dim, cells, metric)
+    else:
+        index = faiss.IndexIVFScalarQuantizer(
+            quantizer, dim, cells, faiss.ScalarQuantizer.QT_8bit, metric
+        )
+    index.own_fields = True
+    quantizer.this.disown()  # the index deletes it
+    index.cp.min_points_per_centroid = 1
+    return index
+
+
+def _cells(count: int) -> int:
+    """About 4 times the square root of the count, as FAISS's guidelines advise."""
+    return max(1, min(count, int(2 ** round(math.log2(max(1.0, 4 * math.sqrt(count)))))))
+
+
+def _default_width(kind: str, count: int) -> int:
+    if kind.startswith("ivf"):
+        return max(1, _cells(count) // 16)
+    return 128 if kind == "hnsw" else 0
+
+
+def _training_sample(vectors: npt.NDArray[np.float16], kind: str) -> Floats:
+    count = len(vectors)
+    wanted = TRAINING_VECTORS_A_CELL * _cells(count) if kind.startswith("ivf") else 100_000
+    rows = np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
+    return np.ascontiguousarray(vectors[rows], dtype=np.float32)

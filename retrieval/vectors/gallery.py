@@ -1,0 +1,141 @@
+"""One side of a generation that can be searched: the photos, or the texts, of all products.
+
+Beside FAISS it keeps the stored vectors themselves, mapped from disk: small filtered sets are
+searched exactly by them, and what an approximate index finds is scored again by them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.vectors.ann import AnnIndex, Floats, Ids, Mask
+
+Positions = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+
+# Scores are compared at this many decimals: float sums differ in the last bits between equal
+# vectors at different places, and equal scores must be seen to be equal.
+DECIMALS = 6
+TIE = 2 * 10.0**-DECIMALS
+# Below this share of allowed rows a gather of them beats FAISS under a selector, and is exact.
+GATHER_SHARE = 0.05
+GATHER_ROWS = 20_000
+BACKGROUND_ROWS = 1_024
+OVERFETCH = 2
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rows of a gallery, best first: positions (n,) and scores (n,), cosine in [-1, 1]."""
+
+    positions: Positions
+    scores: Scores
+
+
+class Gallery:
+    """Vectors (n, d) with the primary key and the product of each row, and their FAISS index.
+
+    Attributes:
+        ids: primary keys, ascending.
+        products: position of each row's product in the generation's list of products.
+    """
+
+    def __init__(
+        self,
+        index: AnnIndex,
+        vectors: npt.NDArray[np.float16],
+        ids: Ids,
+        products: npt.NDArray[np.int32],
+    ) -> None:
+        self.index = index
+        self.vectors = vectors
+        self.ids = ids
+        self.products = products
+        self._background: Floats | None = None
+
+    @classmethod
+    def load(cls, folder: Path, name: str, kind: str, width: int) -> Gallery:
+        """Maps the files that `save` wrote; raises IndexDamaged where FAISS's is not readable."""
+        index = AnnIndex.load(folder / f"{name}.faiss", kind, width)
+        parts = [
+            np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
+            for part in ("vectors", "ids", "products")
+        ]
+        return cls(index, *parts)
+
+    @staticmethod
+    def file_names(name: str) -> list[str]:
+        return [f"{name}.faiss"] + [f"{name}.{p}.npy" for p in ("vectors", "ids", "products")]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def background(self) -> Floats:
+        """Float32 (m, d): rows spread evenly over the gallery, m at most BACKGROUND_ROWS."""
+        if self._background is None:
+            rows = np.linspace(0, len(self) - 1, min(len(self), BACKGROUND_ROWS))
+            self._background = np.asarray(self.vectors[rows.astype(np.int64)], dtype=np.float32)
+        return self._background
+
+    def positions_of(self, ids: Ids) -> Positions:
+        """Where these primary keys stand; -1 for those that the gallery does not have."""
+        if not len(self):
+            return np.full(len(ids), -1, dtype=np.int64)
+        found = np.searchsorted(self.ids, ids).clip(max=len(self) - 1)
+        return np.where(self.ids[found] == ids, found, -1)
+
+    def score(self, query: Floats, positions: Positions) -> Scores:
+        """Dot products of `query` (d,) with these rows, rounded to DECIMALS."""
+        rows = np.asarray(self.vectors[positions], dtype=np.float64)
+        return np.round(rows @ query.astype(np.float64), DECIMALS)
+
+    def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> Ranking:
+        """At least the `k` best rows, and all that tie with the last of them.
+
+        A longer list begins with a shorter one: so pages neither repeat nor skip.
+
+        Args:
+            query: (d,), length 1.
+            allowed: (n,) rows that may be found, or None for all.
+        """
+        rows = None if allowed is None else np.flatnonzero(allowed)
+        available = len(self) if rows is None else len(rows)
+        if available == 0 or k <= 0:
+            return Ranking(np.empty(0, np.int64), np.empty(0))
+        few = max(GATHER_ROWS, int(GATHER_SHARE * len(self)))
+        if rows is not None and (available <= few or available <= k):
+            return _cut(_sorted(rows, self.score(query, rows)), k)
+        fetch = k * OVERFETCH + 16
+        while True:
+            fetch = min(fetch, available)
+            ranking = self._fetch(query, fetch, rows)
+            complete = fetch >= available or len(ranking.scores) < fetch
+            if complete or ranking.scores[-1] < ranking.scores[k - 1] - TIE:
+                return _cut(ranking, k)
+            fetch *= 4
+
+    def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Ranking:
+        if rows is None and fetch >= len(self):
+            everything = np.arange(len(self))
+            return _sorted(everything, self.score(query, everything))
+        allowed = None if rows is None else np.asarray(self.ids[rows])
+        _, ids = self.index.search(query[None], fetch, allowed)
+        positions = self.positions_of(ids[0][ids[0] >= 0])
+        return _sorted(positions, self.score(query, positions))
+
+
+def _sorted(positions: Positions, scores: Scores) -> Ranking:
+    order = np.lexsort((positions, -scores))
+    return Ranking(positions[order], scores[order])
+
+
+def _cut(ranking: Ranking, k: int) -> Ranking:
+    if len(ranking.scores) <= k:
+        return ranking
+    keep = int(np.searchsorted(-ranking.scores, -(ranking.scores[k - 1] - TIE), side="right"))
+    return Ranking(ranking.positions[:keep], ranking.scores[:keep])

@@ -1,0 +1,89 @@
+"""Which type of index, how wide it is searched, and what recall that gives.
+
+Queries of both kinds are measured: text-like ones lie off the cloud of the photos, and an index
+that finds a photo's neighbours nearly always may miss a third of a text's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.vectors.ann import AnnIndex, Floats, Ids
+
+EXACT = "flat"
+COMPRESSED = "ivf-sq8"
+RECALL_AT = 20
+RECALL_QUERIES = 200
+EXACT_CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Share of the true RECALL_AT nearest that the index finds, by kind of query; 0 to 1."""
+
+    by_query: dict[str, float]
+
+    @property
+    def worst(self) -> float:
+        return min(self.by_query.values(), default=1.0)
+
+
+def choose_type(wanted: str, count: int, exact_limit: int) -> str:
+    """`auto` is exact up to `exact_limit` vectors, then compressed cells with exact rescoring."""
+    if wanted != "auto":
+        return wanted
+    return EXACT if count <= exact_limit else COMPRESSED
+
+
+def tune(
+    index: AnnIndex,
+    vectors: npt.NDArray[np.float16],
+    ids: Ids,
+    queries: dict[str, Floats],
+    goal: float,
+) -> Recall:
+    """Sets the smallest width that reaches `goal` for every kind of query; returns the recall.
+
+    Args:
+        vectors: (n, d), the vectors in the index, under `ids` (n,).
+        queries: name of the kind -> (q, d).
+    """
+    queries = {name: sample[:RECALL_QUERIES] for name, sample in queries.items() if len(sample)}
+    if index.kind == EXACT or not queries or not len(index):
+        return Recall(dict.fromkeys(queries, 1.0))
+    truth = {name: exact_ids(vectors, ids, sample) for name, sample in queries.items()}
+
+    def measure() -> Recall:
+        return Recall({name: _recall(index, queries[name], truth[name]) for name in queries})
+
+    recall = measure()
+    while recall.worst < goal and 0 < index.width < index.max_width:
+        index.width = min(index.max_width, index.width * 2)
+        recall = measure()
+    return recall
+
+
+def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Ids:
+    """The true nearest ids of each query, (q, k), by brute force in chunks of rows."""
+    k = min(RECALL_AT, len(ids))
+    best_scores = np.empty((len(queries), 0), dtype=np.float32)
+    best_ids = np.empty((len(queries), 0), dtype=np.int64)
+    for start in range(0, len(ids), EXACT_CHUNK):
+        chunk = np.asarray(vectors[start : start + EXACT_CHUNK], dtype=np.float32)
+        scores = np.hstack([best_scores, queries @ chunk.T])
+        chunk_ids = np.broadcast_to(ids[start : start + len(chunk)], (len(queries), len(chunk)))
+        all_ids = np.hstack([best_ids, chunk_ids])
+        keep = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
+        best_scores = np.take_along_axis(scores, keep, axis=1)
+        best_ids = np.take_along_axis(all_ids, keep, axis=1)
+    return best_ids
+
+
+def _recall(index: AnnIndex, queries: Floats, truth: Ids) -> float:
+    # What a search fetches is rescored exactly, so the recall that counts is of the overfetch.
+    _, found = index.search(queries, truth.shape[1] * 2 + 16)
+    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True))
+    return round(hits / truth.size, 4)

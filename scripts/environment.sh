@@ -1,0 +1,35 @@
+# Sourced by the other scripts: makes .venv where it is missing, and installs into it.
+# Usage: prepare_environment VENV_FOLDER PIP_ARGUMENT...
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.13 python3.12 python3.11 python; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "error: Python 3.11 or newer is needed; install it and run this again" >&2
+    return 1
+}
+
+prepare_environment() {
+    local venv=$1 python stamp
+    shift
+    # What was installed is remembered by what was asked for: a second run starts at once.
+    stamp=$(cat "$root/setup.cfg" "$root/pyproject.toml" <(echo "$@") | cksum)
+    if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.installed" 2>/dev/null)" = "$stamp" ]; then
+        return
+    fi
+    python=$(find_python) || return 1
+    echo "making ${venv#"$root"/} (once; PyTorch is large, this takes a few minutes)" >&2
+    "$python" -m venv "$venv" || return 1
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || {
+        echo "error: the installation failed; see above, and run this again" >&2
+        return 1
+    }
+    echo "$stamp" > "$venv/.installed"
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""For cron: derives the FAISS index again from stored vectors, under the index's lock.
+
+Writes one line to stdout (or to --log FILE) that monitoring can read:
+
+    2026-01-31T03:00:04+00:00 ok generation=7 products=1045 vectors=2797 ... seconds=0.4
+    2026-01-31T03:00:00+00:00 failed error="indexes/default is being written by process 4711 ..."
+
+Exit codes: 0 rebuilt, 1 failed, 2 wrong usage, 4 another process holds the lock (the next run
+will do; monitoring may ignore a single one).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from retrieval.errors import IndexLocked, RetrievalError
+from retrieval.maintenance import rebuild, verify
+from retrieval.progress import Quiet
+from retrieval.settings import load_settings
+from retrieval.vectors.ann import TYPES
+
+FAILED, LOCKED = 1, 4
+
+
+@click.command(help=__doc__)
+@click.option("--index", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--index-type", type=click.Choice(["auto", *TYPES]), default="auto")
+@click.option("--wait", type=float, metavar="SECONDS", help="Wait for another writer.")
+@click.option("--verify", "and_verify", is_flag=True, help="Verify what was published.")
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+def main(
+    index: Path | None, index_type: str, wait: float | None, and_verify: bool, log: Path | None
+) -> None:
+    try:
+        settings = load_settings(index=index, lock_timeout=wait)
+        report = rebuild(settings, Quiet(), index_type)
+        problems = verify(settings, Quiet()).problems if and_verify else ()
+    except IndexLocked as error:
+        write_line(log, f"locked error={json.dumps(str(error))}")
+        sys.exit(LOCKED)
+    except (RetrievalError, OSError) as error:
+        write_line(log, f"failed error={json.dumps(str(error))}")
+        sys.exit(FAILED)
+    if problems:
+        write_line(log, f"failed error={json.dumps(problems[0].text)}")
+        sys.exit(FAILED)
+    write_line(log, "ok " + " ".join(f"{name}={v}" for name, v in report.as_dict().items()))
+
+
+def write_line(log: Path | None, text: str) -> None:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    if log is None:
+        click.echo(f"{now} {text}")
+        return
+    with log.open("a", encoding="utf-8") as handle:
+        handle.write(f"{now} {text}\n")
+
+
+if __name__ == "__main__":
+    main()
