@@ -60,7 +60,8 @@ def check_catalog(store: CatalogStore) -> list[Problem]:
 
 def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
     with store.engine.connect() as connection:
-        dims = dict(connection.execute(select(EncoderRow.id, EncoderRow.dim)).tuples())
+        encoders = connection.execute(select(EncoderRow.id, EncoderRow.dim))
+        dims = {row.id: row.dim for row in encoders}
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
             select(Vector.id, Vector.encoder_id, Vector.data)
         )
@@ -187,4 +188,4 @@ def _wrong_vectors(
 def _products(engine: Any) -> list[Any]:
     columns = (Product.id, Product.key, Product.row_hash)
     with engine.connect() as connection:
-        return list(connection.execute(select(*columns).order_by(Product.id)).tuples())
+        return list(connection.execute(select(*columns).order_by(Product.id)))

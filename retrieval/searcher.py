@@ -312,7 +312,7 @@ class _Answer:
             rank=rank,
             id=card.key,
             title=card.title,
-            score=score,
+            score=min(1.0, score),  # float16 makes some vectors a bit too long
             image=matched.image or (paths[0] if paths else None),
             matched=matched,
             category=card.category,

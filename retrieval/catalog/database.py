@@ -9,13 +9,13 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from retrieval.errors import CatalogError
 
 FILE_NAME = "catalog.db"
-BUSY_MILLISECONDS = 30_000
+BUSY_SECONDS = 30
 
 
 def open_catalog(path: Path) -> Engine:
@@ -26,7 +26,8 @@ def open_catalog(path: Path) -> Engine:
             version of this library.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    address = URL.create("sqlite", database=str(path))  # a plain string would read `?` and `#`
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure)
     try:
         _migrate(engine, path)

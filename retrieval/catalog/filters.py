@@ -6,11 +6,11 @@ Several values of one field are alternatives; several fields must all hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, and_, case, cast, func, or_
+from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
 from retrieval.catalog.models import Product
 from retrieval.errors import QueryError
@@ -83,45 +83,61 @@ def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
 
 
 def _equals(one: Filter) -> ColumnElement[bool]:
-    column = _column(one.field)
-    number = _number(one.value)
     if one.field == "price":
-        return Product.price == number
-    same: ColumnElement[bool] = func.lower(func.trim(column)) == one.value.lower()
+        return Product.price == _number(one.value)
+    if one.field not in COLUMNS:
+        return _has_attribute(one.field, lambda value, kind: _same_value(value, kind, one.value))
+    column = COLUMNS[one.field]
+    same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(one.value)
     if one.field == "category":
         # `Men/Tops` is also the category of what lies below it.
         for separator in ("/", " > ", ">"):
-            prefix = one.value.lower() + separator
-            same = or_(same, func.substr(func.lower(column), 1, len(prefix)) == prefix)
-    elif number is not None and one.field not in COLUMNS:
-        same = or_(same, and_(_is_number(column), cast(column, Float) == number))
+            prefix = one.value + separator
+            start = func.lower(func.substr(column, 1, len(prefix)))
+            same = or_(same, start == func.lower(prefix))
     return same
 
 
 def _compares(one: Filter) -> ColumnElement[bool]:
-    column: Any = _column(one.field)
+    if one.field == "price":
+        return and_(Product.price.is_not(None), _holds(Product.price, one))
+    if one.field in COLUMNS:
+        column = COLUMNS[one.field]
+        return and_(_is_number(column), _holds(cast(column, Float), one))
+    return _has_attribute(
+        one.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), one))
+    )
+
+
+def _holds(value: Any, one: Filter) -> ColumnElement[bool]:
     number = _number(one.value)
-    assert number is not None  # _checked has seen to it
-    value = column if one.field == "price" else cast(column, Float)
-    holds = {
+    compared: dict[str, ColumnElement[bool]] = {
         "<": value < number,
         "<=": value <= number,
         ">": value > number,
         ">=": value >= number,
-    }[one.operator]
-    held: ColumnElement[bool] = holds
-    return and_(held, column.is_not(None) if one.field == "price" else _is_number(column))
+    }
+    return compared[one.operator]
 
 
-def _column(field: str) -> Any:
-    if field in COLUMNS:
-        return COLUMNS[field]
-    # A JSON path: the name is quoted in it, and the whole is a bound value, never SQL.
-    path = '$."' + field.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    value = func.json_extract(Product.attributes, path)
-    # JSON's true and false come out of SQLite as 1 and 0.
-    kind = func.json_type(Product.attributes, path)
-    return case((kind == "true", "true"), (kind == "false", "false"), else_=value)
+def _has_attribute(
+    name: str, test: Callable[[Any, Any], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    # By json_each, not by a JSON path: a path cannot spell every name that a column may have.
+    each = func.json_each(Product.attributes).table_valued("key", "value", "type")
+    return exists(
+        select(1).select_from(each).where(each.c.key == name, test(each.c.value, each.c.type))
+    )
+
+
+def _same_value(value: Any, kind: Any, wanted: str) -> ColumnElement[bool]:
+    # JSON's true and false have the values 1 and 0 in SQLite; their kind says their names.
+    truth = and_(kind.in_(("true", "false")), kind == wanted.lower())
+    same = and_(kind.not_in(("true", "false")), func.lower(func.trim(value)) == func.lower(wanted))
+    number = _number(wanted)
+    if number is None:
+        return or_(truth, same)
+    return or_(truth, same, and_(_is_number(value), cast(value, Float) == number))
 
 
 def _is_number(column: Any) -> ColumnElement[bool]:
@@ -136,10 +152,16 @@ def _is_number(column: Any) -> ColumnElement[bool]:
 def _checked(one: Filter) -> Filter:
     if one.operator not in OPERATORS:
         raise QueryError(f"operator {one.operator!r} is unknown; operators: {' '.join(OPERATORS)}")
+    if "\0" in one.field + one.value or not _is_unicode(one.field + one.value):
+        raise QueryError(f"filter on {one.field!r} holds characters that no text has")
     needs_number = one.operator in ("<", "<=", ">", ">=") or one.field == "price"
     if needs_number and _number(one.value) is None:
         raise QueryError(f"filter {str(one)!r}: {one.value!r} is not a number")
     return one
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _number(value: str) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, select, text
+from sqlalchemy import URL, ColumnElement, Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -67,7 +67,7 @@ class Card:
 
 def write_snapshot(catalog: Path, target: Path) -> None:
     """Copies the rows of `catalog` into a new file and indexes their words."""
-    engine = create_engine(f"sqlite:///{target}")
+    engine = create_engine(URL.create("sqlite", database=str(target)))
     Base.metadata.create_all(engine, tables=_TABLES)
     engine.dispose()
     with sqlite3.connect(target) as connection:
@@ -204,7 +204,7 @@ def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int,
         .order_by(Image.product_id, Image.position)
     )
     rows: dict[int, list[ImageRow]] = {}
-    for owner, image_id, path, width, height in connection.execute(query).tuples():
+    for owner, image_id, path, width, height in connection.execute(query):
         rows.setdefault(owner, []).append(ImageRow(image_id, path, width, height))
     return rows
 
@@ -216,6 +216,6 @@ def _text_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, 
         .order_by(ProductText.id)
     )
     rows: dict[int, list[TextRow]] = {}
-    for owner, text_id, field, content in connection.execute(query).tuples():
+    for owner, text_id, field, content in connection.execute(query):
         rows.setdefault(owner, []).append(TextRow(text_id, field, content))
     return rows

@@ -19,7 +19,7 @@ from retrieval.sources.columns import FIELDS
 
 MAX_KEY_CHARACTERS = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_PRICE = re.compile(r"\s*[^\d\s-]{0,8}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,8}\s*")
+_PRICE = re.compile(r"\s*[^\d\s-]{0,4}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,4}\s*")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HASHLIKE = re.compile(r"[0-9a-f-]{16,}", re.IGNORECASE)
 

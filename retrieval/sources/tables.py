@@ -105,7 +105,9 @@ def _split_records(handle: TextIO, delimiter: str) -> Iterator[tuple[int, list[s
         except csv.Error:
             cells = []
         runaway = ended or len(taken) >= MAX_LINES_A_ROW
-        torn = len(taken) > 1 and width is not None and len(cells) != width
+        torn = len(taken) > 1 and (
+            _is_torn(taken, delimiter) or len(cells) != (width or len(cells))
+        )
         if taken and (runaway or torn or not cells) and taken[0].strip():
             yield number, _unclosed(number, taken[0])
             waiting.extendleft(reversed(taken[1:]))
@@ -115,6 +117,15 @@ def _split_records(handle: TextIO, delimiter: str) -> Iterator[tuple[int, list[s
             continue
         width = width or len(cells)
         yield number, cells
+
+
+def _is_torn(lines: list[str], delimiter: str) -> bool:
+    """Whether a record of several lines ends at a quote that was meant to open another cell."""
+    try:
+        next(csv.reader(iter(lines), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def _unclosed(number: int, line: str) -> Reject:

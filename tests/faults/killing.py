@@ -1,0 +1,84 @@
+"""Processes that index, and are killed: run by a fork server that has torch imported already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pkgutil
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from retrieval.encoders import load_encoder
+from retrieval.indexer import Indexer
+from retrieval.progress import Quiet
+from retrieval.settings import Settings, load_settings
+from retrieval.sources import open_source
+
+# What a publication does to the disk, in the order it happens: each is a moment to die at.
+STEPS = (
+    "retrieval.publishing.checkpoint",
+    "retrieval.publishing.write_snapshot",
+    "retrieval.publishing._write_rows",
+    "retrieval.publishing.AnnIndex.save",
+    "retrieval.publishing.calibrate",
+    "retrieval.generations._sha256",
+    "retrieval.generations._sync",
+    "pathlib.Path.write_text",
+    "pathlib.Path.mkdir",
+    "pathlib.Path.rename",
+    "pathlib.Path.replace",
+    "shutil.rmtree",
+)
+
+
+def context() -> Any:
+    made = multiprocessing.get_context("forkserver")
+    # Modules of the installed package: the server does not share this process's import path.
+    made.set_forkserver_preload(["retrieval.encoders.openclip", "retrieval.indexer"])
+    return made
+
+
+def settings_for(index: Path, model: str) -> Settings:
+    return load_settings(index=index, model=model, batch_size=2, decode_workers=2)
+
+
+def index_source(source: Path, index: Path, model: str, ready: Event | None = None) -> None:
+    """Indexes with --prune; sets `ready` once the model is loaded and the work begins."""
+    settings = settings_for(index, model)
+    encoder = load_encoder(model, settings)
+    if ready is not None:
+        ready.set()
+    Indexer(index, settings, Quiet()).run(open_source(source, settings), encoder, prune=True)
+
+
+def index_and_die(source: Path, index: Path, model: str, at: int | None, counted: Any) -> None:
+    """Indexes, and is killed at the `at`-th of the STEPS taken, just before it is done.
+
+    With `at` None it lives, and leaves the number of steps in `counted`.
+    """
+    taken = 0
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*args: Any, **kwargs: Any) -> Any:
+            nonlocal taken
+            if taken == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            taken += 1
+            return real(*args, **kwargs)
+
+        return step
+
+    with ExitStack() as stack:
+        for name in STEPS:
+            module, _, attribute = name.rpartition(".")
+            target = pkgutil.resolve_name(module)
+            real = getattr(target, attribute)
+            stack.enter_context(mock.patch.object(target, attribute, dying(real)))
+        index_source(source, index, model)
+    if at is None:
+        counted.value = taken

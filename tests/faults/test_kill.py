@@ -1,0 +1,163 @@
+"""Killed at any moment, readers see a whole generation, and the next run makes it all good."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import retrieval
+from retrieval.catalog.database import FILE_NAME, open_catalog
+from retrieval.catalog.models import Image, Product, ProductText, Vector
+from retrieval.errors import IndexMissing
+from retrieval.maintenance import verify
+from retrieval.progress import Quiet
+from retrieval.settings import load_settings
+from tests.conftest import Shop
+from tests.faults.killing import context, index_and_die, index_source
+
+MOMENTS = 50
+WORDS = ("red", "mug", "deluxe", "new")
+
+
+class Before:
+    """An index of one state of a shop, the next state of its source, and both as they should be."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        self.model = model
+        shop = Shop(folder / "shop")
+        for number in range(16):
+            shop.add(f"P-{number:02d}", ("mug", "box")[number % 2], ("red", "blue")[number % 3 > 0])
+        retrieval.build(shop.write(), folder / "old", model=model)
+        self.old_index = folder / "old"
+        self.old = answers(folder / "old")
+        for key in list(shop.rows)[:4]:
+            shop.rows[key]["title"] += " deluxe"
+        for key in list(shop.rows)[4:7]:
+            del shop.rows[key]
+        for number in range(8):
+            shop.add(f"N-{number}", "bottle", "green", description=f"new {number}")
+        self.source = shop.write()
+        shutil.copytree(self.old_index, folder / "new")
+        started = time.perf_counter()
+        index_source(self.source, folder / "new", model)
+        self.seconds = time.perf_counter() - started
+        self.new = answers(folder / "new")
+        self.contents = contents(folder / "new")
+        assert self.old != self.new
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory, tiny_model: str) -> Before:
+    return Before(tmp_path_factory.mktemp("kill"), tiny_model)
+
+
+def answers(index: Path) -> Any:
+    """What a user sees: by words, and by the neighbours of products."""
+    catalog = retrieval.open(index)
+    by_words = [
+        [(hit.id, hit.title) for hit in catalog.search(word, mode="lexical", limit=50)]
+        for word in WORDS
+    ]
+    near = [(hit.id, hit.title) for hit in catalog.search(like="P-00", limit=50)]
+    return by_words, near
+
+
+def contents(index: Path) -> Any:
+    """All that the catalog holds, but for primary keys and times."""
+    engine = open_catalog(index / FILE_NAME)
+    columns = (
+        (Product.key, Product.title, Product.description, Product.row_hash),
+        (Image.content_hash, Image.file_hash, Image.position),
+        (ProductText.field, ProductText.content, ProductText.content_hash),
+        (Vector.content_hash, Vector.data),
+    )
+    with engine.connect() as connection:
+        held = [sorted(map(tuple, connection.execute(select(*wanted)))) for wanted in columns]
+    engine.dispose()
+    return held
+
+
+def check(before: Before, index: Path) -> None:
+    """Whole now, and after one more run the same as if nothing had happened."""
+    assert answers(index) in (before.old, before.new), "an answer mixes two states"
+    index_source(before.source, index, before.model)
+    assert answers(index) == before.new
+    assert contents(index) == before.contents
+    assert verify(load_settings(index=index), Quiet()).problems == ()
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(before: Before, tmp_path: Path) -> None:
+    chance = random.Random(20)
+    processes = context()
+    killed = 0
+    for moment in range(MOMENTS):
+        index = tmp_path / str(moment)
+        shutil.copytree(before.old_index, index)
+        ready = processes.Event()
+        child = processes.Process(
+            target=index_source, args=(before.source, index, before.model, ready)
+        )
+        child.start()
+        assert ready.wait(60)
+        time.sleep(chance.random() * before.seconds)
+        child.kill()
+        child.join()
+        killed += child.exitcode != 0
+        check(before, index)
+        shutil.rmtree(index)
+    assert killed > MOMENTS / 2, "most of them must have been at work"
+
+
+@pytest.mark.slow
+def test_killed_at_each_step_of_publishing(before: Before, tmp_path: Path) -> None:
+    processes = context()
+    steps = processes.Value("i", 0)
+
+    def run(at: int | None) -> Path:
+        index = tmp_path / str(at)
+        shutil.copytree(before.old_index, index)
+        child = processes.Process(
+            target=index_and_die, args=(before.source, index, before.model, at, steps)
+        )
+        child.start()
+        child.join()
+        assert child.exitcode == (0 if at is None else -9)
+        return index
+
+    check(before, run(None))
+    assert steps.value > 25
+    for at in range(steps.value):
+        index = run(at)
+        check(before, index)
+        shutil.rmtree(index)
+
+
+@pytest.mark.slow
+def test_killed_in_the_first_run_of_all(before: Before, tmp_path: Path) -> None:
+    """There is no old generation to fall back on: it says so, and the next run succeeds."""
+    processes = context()
+    chance = random.Random(21)
+    for moment in range(6):
+        index = tmp_path / str(moment)
+        ready = processes.Event()
+        child = processes.Process(
+            target=index_source, args=(before.source, index, before.model, ready)
+        )
+        child.start()
+        assert ready.wait(60)
+        time.sleep(chance.random() * before.seconds)
+        child.kill()
+        child.join()
+        with contextlib.suppress(IndexMissing):
+            assert answers(index) == before.new
+        index_source(before.source, index, before.model)
+        assert answers(index) == before.new
+        assert verify(load_settings(index=index), Quiet()).problems == ()

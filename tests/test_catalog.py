@@ -1,0 +1,189 @@
+"""Filters and words, as SQL; and a `catalog.db` that migrates, refuses and survives."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, inspect
+
+from retrieval.catalog.database import FILE_NAME, open_catalog
+from retrieval.catalog.filters import condition, filters_from, parse_filter
+from retrieval.catalog.lexical import match_expression, query_words
+from retrieval.catalog.models import Base, Product
+from retrieval.catalog.snapshot import Snapshot, write_snapshot
+from retrieval.errors import CatalogError, IndexDamaged, QueryError
+
+PRODUCTS: list[dict[str, Any]] = [
+    {"key": "A", "title": "Oak chair", "category": "Chairs", "brand": "Acme", "price": 99.5,
+     "attributes": {"colour": "Red", "weight": "7.5", "new": True, 'odd "name"': "x"}},
+    {"key": "B", "title": "Walnut chair", "category": "Chairs/Dining", "brand": None,
+     "price": None, "attributes": {"colour": "blue", "weight": "12 kg"}},
+    {"key": "C", "title": "Café table, größer", "category": "Tables", "brand": "acme",
+     "price": 250.0, "attributes": {"weight": 30, "new": False, "Größe": "GROß"}},
+    {"key": "SKU-10/2 b", "title": "Lamp", "category": None, "brand": "O'Neil", "price": 0.0,
+     "attributes": {}},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    folder = tmp_path_factory.mktemp("catalog")
+    engine = open_catalog(folder / FILE_NAME)
+    with engine.begin() as connection:
+        for number, product in enumerate(PRODUCTS):
+            row = {"description": f"number {number}", "row_hash": "", **product}
+            connection.execute(insert(Product).values(**row))
+    engine.dispose()
+    write_snapshot(folder / FILE_NAME, folder / "odd name?#%.db")
+    return Snapshot(folder / "odd name?#%.db")
+
+
+def found(snapshot: Snapshot, where: Any) -> str:
+    mask = snapshot.matching(condition(filters_from(where)))
+    keys = {card.id: card.key for card in snapshot.cards(snapshot.product_ids.tolist()).values()}
+    return " ".join(keys[i][0] for i in snapshot.product_ids[mask].tolist())
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (["category=chairs"], "A B"),
+        (["category=Chairs/Dining"], "B"),
+        (["category=Chair"], ""),
+        (["brand=ACME"], "A C"),
+        (["brand=O'Neil"], "S"),
+        (["brand!=acme"], "B S"),
+        (["price<100"], "A S"),
+        (["price<=99.5"], "A S"),
+        (["price>=0", "price<1"], "S"),
+        (["price=250"], "C"),
+        (["colour=red"], "A"),
+        (["colour=red", "colour=blue"], "A B"),
+        (["colour=red", "brand=nobody"], ""),
+        (["weight<10"], "A"),
+        (["weight>10"], "C"),
+        (["weight=7.50"], "A"),
+        (["weight=12 kg"], "B"),
+        (["new=true"], "A"),
+        (["new=false"], "C"),
+        (['odd "name"=x'], "A"),
+        (["nothing=x"], ""),
+        (["Größe=groß"], "C"),
+        (["nothing!=x"], "A B C S"),
+        (["id=SKU-10/2 b"], "S"),
+        ({"category": "Chairs", "price": {"<": 100}}, "A"),
+        ({"category": ["Tables", "Chairs/Dining"]}, "B C"),
+        ({"new": True}, "A"),
+        ({"price": {">": 1, "<": 300}}, "A C"),
+    ],
+)
+def test_filters(snapshot: Snapshot, where: Any, expected: str) -> None:
+    assert found(snapshot, where) == expected
+
+
+@pytest.mark.parametrize(
+    "expression", ["", "category", "=x", "price=cheap", "price<abc", "weight<heavy", "price<nan"]
+)
+def test_filters_that_make_no_sense_are_told(expression: str) -> None:
+    with pytest.raises(QueryError):
+        parse_filter(expression)
+    with pytest.raises(QueryError, match="operator"):
+        filters_from({"price": {"~": 1}})
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=st.text(min_size=1, max_size=20), value=st.text(max_size=20))
+def test_no_name_or_value_is_ever_sql(snapshot: Snapshot, field: str, value: str) -> None:
+    try:
+        filters = filters_from({field: value})
+    except QueryError:
+        return
+    assert snapshot.matching(condition(filters)).sum() <= len(PRODUCTS)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
+def test_nothing_typed_is_ever_full_text_syntax(snapshot: Snapshot, typed: str) -> None:
+    for every in (True, False):
+        expression = match_expression(typed, (typed,), every=every)
+        if expression is not None:
+            snapshot.words(expression, 10)
+
+
+def words(snapshot: Snapshot, text: str, every: bool = True, minus: tuple[str, ...] = ()) -> str:
+    expression = match_expression(text, minus, every=every)
+    assert expression is not None
+    cards = snapshot.cards(snapshot.product_ids.tolist())
+    return " ".join(cards[product].key[0] for product, _ in snapshot.words(expression, 10))
+
+
+def test_words_are_found_in_every_column(snapshot: Snapshot) -> None:
+    assert words(snapshot, "oak") == "A"
+    assert set(words(snapshot, "chairs").split()) == {"A", "B"}
+    assert words(snapshot, "cafe grosser") == ""
+    assert words(snapshot, "cafe größer") == "C"
+    assert words(snapshot, "SKU-10/2") == "S"
+    assert words(snapshot, "o'neil") == "S"
+    assert words(snapshot, "blue") == "B"
+    assert set(words(snapshot, "number").split()) == set("ABCS")
+    assert words(snapshot, "oak lamp") == ""
+    assert set(words(snapshot, "oak lamp", every=False).split()) == {"A", "S"}
+    assert words(snapshot, "chair", minus=("walnut",)) == "A"
+
+
+def test_words_without_meaning_count_only_alone() -> None:
+    assert query_words("a chair for the garden") == ["chair", "garden"]
+    assert query_words("the one") == ["one"]
+    assert query_words("to be") == ["to", "be"]
+    assert match_expression("!?", every=True) is None
+
+
+def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:
+    assert snapshot.product_id_of_query(" sku-10/2 B ") == snapshot.product_id("SKU-10/2 b")
+    assert snapshot.product_id_of_query("chair") is None
+    assert snapshot.product_id("sku-10/2 B") is None
+
+
+def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
+    engine = open_catalog(tmp_path / FILE_NAME)
+    made = inspect(engine)
+    for table in Base.metadata.tables.values():
+        columns = {column["name"]: column for column in made.get_columns(table.name)}
+        assert set(columns) == {column.name for column in table.columns}
+        for column in table.columns:
+            assert columns[column.name]["nullable"] == column.nullable, column
+        indexed = {tuple(index["column_names"]) for index in made.get_indexes(table.name)}
+        wanted = {tuple(column.name for column in index.columns) for index in table.indexes}
+        assert wanted <= indexed
+    engine.dispose()
+
+
+def test_the_catalog_is_durable_and_strict(tmp_path: Path) -> None:
+    engine = open_catalog(tmp_path / FILE_NAME)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
+    open_catalog(tmp_path / FILE_NAME).dispose()
+
+
+def test_a_catalog_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_catalog(tmp_path / FILE_NAME).dispose()
+    with sqlite3.connect(tmp_path / FILE_NAME) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(CatalogError, match="upgrade"):
+        open_catalog(tmp_path / FILE_NAME)
+
+
+def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"certainly not a database " * 50)
+    with pytest.raises(CatalogError, match="cannot be opened"):
+        open_catalog(tmp_path / FILE_NAME)
+    with pytest.raises(IndexDamaged, match="repair"):
+        Snapshot(tmp_path / FILE_NAME)

@@ -1,0 +1,238 @@
+"""Derived files can be lost: verify finds what is wrong, repair and rebuild make it good."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import retrieval
+from retrieval.errors import IndexDamaged, IndexMissing, QueryError
+from retrieval.generations import Generations
+from retrieval.maintenance import list_generations, rebuild, rollback, verify
+from retrieval.progress import Quiet
+from retrieval.settings import Settings, load_settings
+from tests.conftest import Shop
+
+
+@pytest.fixture
+def made(index: Path) -> Settings:
+    """Settings of an index that was made."""
+    return load_settings(index=index)
+
+
+def problems(settings: Settings, **options: Any) -> list[str]:
+    return [problem.text for problem in verify(settings, Quiet(), **options).problems]
+
+
+def generation(settings: Settings) -> Path:
+    generations = Generations(settings.index)
+    number = generations.current()
+    assert number is not None
+    return generations.folder(number)
+
+
+def query(settings: Settings, statement: str, *values: Any) -> None:
+    connection = sqlite3.connect(settings.index / "catalog.db")
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()
+
+
+def test_a_good_index_has_no_problems(made: Settings) -> None:
+    assert problems(made) == []
+
+
+@pytest.mark.parametrize("kind", ["auto", "flat", "sq8", "hnsw", "ivf", "ivf-sq8"])
+def test_rebuilt_as_any_type_it_verifies_and_finds(made: Settings, shop: Shop, kind: str) -> None:
+    report = rebuild(made, Quiet(), kind)
+    assert report.generation == 2
+    assert (report.products, report.vectors) == (20, 20 + 40)
+    assert report.recall >= 0.98
+    assert report.index_type == ("flat" if kind == "auto" else kind)
+    assert problems(made) == []
+    found = retrieval.open(made.index).search(image=shop.folder / "images/P-009.png")
+    assert found[0].id == "P-009"
+
+
+def damage_file(settings: Settings, name: str) -> None:
+    path = generation(settings) / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def vector_of_another(settings: Settings) -> None:
+    query(
+        settings,
+        "UPDATE vector SET data = (SELECT data FROM vector AS v WHERE v.id = 2) WHERE id = 1",
+    )
+
+
+DAMAGES: dict[str, tuple[Callable[[Settings], Any], str]] = {
+    "faiss": (lambda s: damage_file(s, "images.faiss"), "images.faiss"),
+    "vectors": (lambda s: damage_file(s, "texts.vectors.npy"), "texts.vectors.npy"),
+    "snapshot": (lambda s: damage_file(s, "snapshot.db"), "snapshot.db"),
+    "missing file": (lambda s: (generation(s) / "images.ids.npy").unlink(), "images.ids.npy"),
+    "cut file": (
+        lambda s: (generation(s) / "images.faiss").write_bytes(b"short"),
+        "images.faiss",
+    ),
+    "manifest": (lambda s: (generation(s) / "manifest.json").write_text("{"), "manifest.json"),
+    "no generation": (lambda s: shutil.rmtree(s.index / "generations"), "manifest.json"),
+    "no current": (lambda s: (s.index / "CURRENT").unlink(), "there is no index"),
+    "bad current": (lambda s: (s.index / "CURRENT").write_text("seven"), "CURRENT"),
+    "dangling current": (lambda s: (s.index / "CURRENT").write_text("99"), "99"),
+    "leftover": (
+        lambda s: (s.index / "generations" / ".9.partial").mkdir(),
+        "left by a killed run",
+    ),
+    "unpublished": (
+        lambda s: query(s, "UPDATE state SET value = value + 1"),
+        "not published",
+    ),
+    "other vector": (vector_of_another, "differ"),
+    "changed title": (
+        lambda s: query(s, "UPDATE product SET row_hash = 'x' WHERE id = 1"),
+        "products are not those",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_found_and_repaired_without_the_model(
+    made: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage, said = DAMAGES[name]
+    damage(made)
+    found = problems(made)
+    assert any(said in problem for problem in found), found
+    assert all("\n" not in problem for problem in found)
+
+    def no_model(*_: Any) -> None:
+        raise AssertionError("the model was loaded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("retrieval.encoders.load_encoder", no_model)
+        report = verify(made, Quiet(), repair=True)
+    assert report.ok, report.problems
+    assert report.repaired
+    assert problems(made) == []
+    assert len(retrieval.open(made.index).search("mug", mode="lexical")) == 5
+
+
+@pytest.mark.parametrize(
+    ("blob", "said"),
+    [
+        (b"\0" * 7, "7 bytes"),
+        (np.full(64, np.nan, "<f2").tobytes(), "no numbers"),
+        (np.zeros(64, "<f2").tobytes(), "length 0.000"),
+    ],
+)
+def test_a_stored_vector_that_cannot_be_right_is_dropped_and_made_again(
+    made: Settings, shop: Shop, tiny_model: str, blob: bytes, said: str
+) -> None:
+    query(made, "UPDATE vector SET data = ? WHERE id = 5", blob)
+    assert any(said in problem for problem in problems(made))
+    report = verify(made, Quiet(), repair=True)
+    assert any("dropped 1" in done for done in report.repaired)
+    assert not report.ok, "the model has to make it again"
+    assert any("retrieval index" in problem.text for problem in report.problems)
+    again = retrieval.build(shop.path, made.index, model=tiny_model)
+    assert again.embedded == 1
+    assert problems(made) == []
+
+
+def test_a_photo_without_vector_is_told(made: Settings) -> None:
+    query(made, "DELETE FROM vector WHERE id = 1")
+    assert any("have no vector" in problem for problem in problems(made))
+
+
+def test_a_damaged_generation_is_refused_with_the_command_that_mends_it(
+    made: Settings,
+) -> None:
+    (generation(made) / "images.faiss").write_bytes(b"short")
+    with pytest.raises(IndexDamaged, match="retrieval verify --repair"):
+        retrieval.open(made.index)
+
+
+def test_a_manifest_of_another_format_asks_for_a_rebuild(made: Settings) -> None:
+    path = generation(made) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(IndexDamaged, match="retrieval rebuild"):
+        retrieval.open(made.index)
+    rebuild(made, Quiet())
+    retrieval.open(made.index)
+
+
+def test_rollback_shows_the_catalog_of_its_time(
+    shop: Shop, made: Settings, tiny_model: str
+) -> None:
+    shop.rows["P-000"]["title"] = "Renamed thing"
+    del shop.rows["P-001"]
+    retrieval.build(shop.write(), made.index, model=tiny_model, prune=True)
+    catalog = retrieval.open(made.index)
+    assert catalog.search("renamed", mode="lexical").total == 1
+    assert rollback(made) == 1
+    assert catalog.search("renamed", mode="lexical").total == 0
+    assert catalog.product("P-001").key == "P-001"
+    assert catalog.search(image=shop.folder / "images/P-001.png")[0].id == "P-001"
+    assert rollback(made, 2) == 2
+    assert catalog.search("renamed", mode="lexical").total == 1
+
+
+def test_after_a_rollback_the_next_run_publishes_what_the_catalog_holds(
+    shop: Shop, made: Settings, tiny_model: str
+) -> None:
+    shop.rows["P-000"]["title"] = "Renamed thing"
+    retrieval.build(shop.write(), made.index, model=tiny_model)
+    rollback(made)
+    report = retrieval.build(shop.path, made.index, model=tiny_model)
+    assert (report.updated, report.generation) == (0, 3)
+    assert retrieval.open(made.index).search("renamed", mode="lexical").total == 1
+
+
+def test_rollback_refuses_what_is_not_there(made: Settings) -> None:
+    with pytest.raises(IndexMissing, match="before 1"):
+        rollback(made)
+    with pytest.raises(QueryError, match="no generation 7"):
+        rollback(made, 7)
+    rebuild(made, Quiet())
+    (Generations(made.index).folder(1) / "images.faiss").unlink()
+    with pytest.raises(IndexDamaged):
+        rollback(made)
+    assert list_generations(made.index)["current"] == 2
+
+
+def test_old_generations_are_dropped_but_never_the_live_one(made: Settings) -> None:
+    for _ in range(4):
+        rebuild(made, Quiet())
+    assert Generations(made.index).numbers() == [3, 4, 5]
+    rollback(made, 3)
+    assert Generations(made.index).drop_old(1) == [4]
+    assert Generations(made.index).numbers() == [3, 5]
+    assert retrieval.open(made.index).search("mug", mode="lexical").generation == 3
+
+
+def test_generations_are_listed_also_damaged_ones(made: Settings) -> None:
+    rebuild(made, Quiet())
+    (Generations(made.index).folder(1) / "manifest.json").write_text("?")
+    listed = list_generations(made.index)
+    assert listed["current"] == 2
+    assert [(row["generation"], row["ok"]) for row in listed["generations"]] == [
+        (1, False),
+        (2, True),
+    ]
+
+
+def test_where_nothing_was_indexed_there_is_nothing_to_rebuild(tmp_path: Path) -> None:
+    settings = load_settings(index=tmp_path / "none")
+    for attempt in (rebuild, verify):
+        with pytest.raises(IndexMissing, match="retrieval index"):
+            attempt(settings, Quiet())  # type: ignore[operator]

@@ -1,0 +1,312 @@
+"""Words, photos, likeness, both at once; filters; pages; one card a product; honest strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import retrieval
+from retrieval.errors import (
+    ImageError,
+    IndexMismatch,
+    IndexMissing,
+    QueryError,
+)
+from retrieval.query import make_query, parse_weights
+from retrieval.ranking import fuse
+from tests.conftest import Shop
+
+
+def ids(result: Any) -> list[str]:
+    return [hit.id for hit in result]
+
+
+def photo(shop: Shop, key: str) -> Path:
+    return shop.folder / shop.rows[key]["image"]
+
+
+def test_a_photo_finds_its_product_as_file_bytes_or_picture(shop: Shop, catalog: Any) -> None:
+    path = photo(shop, "P-007")
+    for image in (path, str(path), path.read_bytes(), Image.open(path)):
+        result = catalog.search(image=image, limit=3)
+        assert result[0].id == "P-007"
+        assert result[0].matched.kind == "image"
+        assert result[0].matched.cosine == pytest.approx(1, abs=1e-3)
+        assert Path(result[0].image).samefile(path)
+    assert result.mode == "vector"
+    assert result.total == 20
+
+
+def test_the_best_of_a_products_photos_speaks_for_it(
+    shop: Shop, tmp_path: Path, tiny_model: str
+) -> None:
+    shop.rows["P-000"]["image"] = "images/P-000.png|images/P-001.png|images/P-002.png"
+    retrieval.build(shop.write(), tmp_path / "i", model=tiny_model)
+    result = retrieval.open(tmp_path / "i").search(image=photo(shop, "P-002"), limit=30)
+    assert ids(result)[:2] == ["P-000", "P-002"], "equal scores stand by id"
+    assert result[0].matched.image.endswith("P-002.png")
+    assert len(set(ids(result))) == len(result) == 20, "one card a product"
+
+
+def test_a_description_finds_its_product_by_words_and_by_vector(shop: Shop, catalog: Any) -> None:
+    wanted = shop.rows["P-011"]["description"]
+    for mode in ("vector", "lexical", "hybrid"):
+        result = catalog.search(wanted, mode=mode, limit=5, scope="texts")
+        assert result[0].id == "P-011", mode
+        assert result.mode == mode
+    assert catalog.search(wanted).mode == "hybrid", "hybrid is the default for words"
+    matched = catalog.search(wanted, mode="vector", scope="texts")[0].matched
+    assert (matched.kind, matched.field, matched.text) == ("text", "description", wanted)
+
+
+def test_an_id_typed_finds_its_product(catalog: Any) -> None:
+    for typed in ("P-013", "p-013", " P-013 "):
+        hit = catalog.search(typed)[0]
+        assert (hit.id, hit.score, hit.weak) == ("P-013", 1.0, False)
+
+
+def test_an_id_typed_does_not_get_round_a_filter(catalog: Any) -> None:
+    result = catalog.search("P-013", where={"id": "P-001"})
+    assert ids(result) == ["P-001"]
+
+
+def test_like_a_product_needs_no_model_and_leaves_it_out(
+    catalog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_model(*_: Any) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr("retrieval.searcher.load_encoder", no_model)
+    result = catalog.search(like="P-003", limit=50)
+    assert "P-003" not in ids(result)
+    assert len(result) == result.total == 19
+    catalog.search("red mug", mode="lexical")
+    with pytest.raises(AssertionError):
+        catalog.search("red mug")
+
+
+def test_like_matches_the_photos_own_neighbours(shop: Shop, catalog: Any) -> None:
+    by_photo = [key for key in ids(catalog.search(image=photo(shop, "P-003"))) if key != "P-003"]
+    assert ids(catalog.search(like="P-003"))[:5] == by_photo[:5]
+
+
+def test_several_photos_are_one_query_between_them(shop: Shop, catalog: Any) -> None:
+    """By brute force over the stored vectors: each photo's cosines, brought to one spread."""
+    keys = ("P-002", "P-009")
+    result = catalog.search(image=[photo(shop, key) for key in keys], limit=20)
+    gallery = catalog.reader.galleries["images"]
+    stored = np.asarray(gallery.vectors, dtype=np.float64)
+    rows = [int(key.removeprefix("P-")) for key in keys]
+    cosines = stored @ stored[rows].T
+    expected = (cosines / cosines.std(axis=0)).sum(axis=1)
+    assert ids(result)[:5] == [f"P-{row:03d}" for row in np.argsort(-expected)[:5]]
+
+
+def test_weights_move_a_composed_query(shop: Shop, catalog: Any) -> None:
+    image, words = photo(shop, "P-004"), shop.rows["P-015"]["description"]
+
+    def place(key: str, **weights: float) -> int:
+        found = catalog.search(words, image=image, weights=weights, mode="vector", limit=20)
+        return ids(found).index(key)
+
+    assert place("P-004", text=0, image=1) == 0
+    assert place("P-015", text=1, image=0, like=0) < place("P-015", text=0, image=1)
+
+
+def test_minus_pushes_away(shop: Shop, catalog: Any) -> None:
+    unwanted = shop.rows["P-006"]["description"]
+    plain = catalog.search("green bottle", scope="texts", mode="vector", limit=20)
+    without = catalog.search(
+        "green bottle", minus=unwanted, weights={"minus": 2}, scope="texts", mode="vector", limit=20
+    )
+    assert ids(without).index("P-006") > ids(plain).index("P-006")
+    lexical = catalog.search("mug", minus="red", mode="lexical", limit=20)
+    assert lexical.total == 4
+    assert "P-000" not in ids(lexical)
+
+
+def test_filters_hold_in_every_mode(shop: Shop, catalog: Any) -> None:
+    reds = {key for key, row in shop.rows.items() if row["colour"] == "red"}
+    for mode in ("vector", "lexical", "hybrid"):
+        result = catalog.search("a mug, plate, box or bottle", mode=mode, where={"colour": "red"})
+        assert set(ids(result)) == reds, mode
+        assert result.total == len(reds)
+    image = catalog.search(image=photo(shop, "P-000"), where=["price<12"])
+    assert set(ids(image)) == {"P-000", "P-001"}
+    nothing = catalog.search("mug", where={"colour": "no such"})
+    assert (len(nothing), nothing.total) == (0, 0)
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    limit=st.integers(1, 7),
+    text=st.sampled_from(["red mug", "plate", "P-004", "nothing of the kind"]),
+    mode=st.sampled_from(["vector", "lexical", "hybrid"]),
+)
+def test_pages_put_together_are_the_whole_list(
+    catalog: Any, limit: int, text: str, mode: str
+) -> None:
+    whole = catalog.search(text, mode=mode, limit=100)
+    pages: list[Any] = []
+    while len(pages) < whole.total:
+        page = catalog.search(text, mode=mode, limit=limit, offset=len(pages))
+        assert page.total == whole.total
+        pages += page
+    assert ids(pages) == ids(whole)
+    assert [hit.rank for hit in pages] == list(range(1, whole.total + 1))
+    beyond = catalog.search(text, mode=mode, limit=5, offset=whole.total)
+    assert (len(beyond), beyond.total) == (0, whole.total)
+
+
+def test_pages_go_on_beyond_what_is_fused(catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.searcher.POOL", 3)
+    monkeypatch.setattr("retrieval.ranking.POOL", 3)
+    whole = ids(catalog.search("red mug", limit=20))
+    assert len(set(whole)) == 20
+    paged = [ids(catalog.search("red mug", limit=1, offset=n))[0] for n in range(20)]
+    assert paged == whole
+
+
+def test_equal_scores_stand_by_id(shop: Shop, tmp_path: Path, tiny_model: str) -> None:
+    for key in shop.rows:
+        shop.rows[key]["image"] = "images/P-000.png"
+    retrieval.build(shop.write(), tmp_path / "i", model=tiny_model)
+    result = retrieval.open(tmp_path / "i").search(image=photo(shop, "P-000"), limit=20)
+    assert ids(result) == sorted(shop.rows)
+    assert len({hit.score for hit in result}) == 1
+
+
+def test_what_is_no_better_than_chance_is_marked(shop: Shop, catalog: Any) -> None:
+    result = catalog.search(image=photo(shop, "P-002"), limit=20)
+    assert result[0].strength > 0.6
+    assert not result[0].weak
+    assert [hit.weak for hit in result] == [hit.strength < 0.5 for hit in result]
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    strange = catalog.search(image=Image.fromarray(noise), limit=20)
+    assert strange[0].strength < result[0].strength
+
+
+def test_a_catalog_too_small_to_calibrate_marks_nothing(
+    make_shop: Callable[..., Shop], tmp_path: Path, tiny_model: str
+) -> None:
+    shop = make_shop(2, "few")
+    retrieval.build(shop.path, tmp_path / "i", model=tiny_model)
+    result = retrieval.open(tmp_path / "i").search("mug")
+    assert [(hit.strength, hit.weak) for hit in result] == [(None, False)] * 2
+
+
+def test_the_model_that_is_here_must_be_the_indexs(
+    index: Path, other_model: str, shop: Shop
+) -> None:
+    catalog = retrieval.open(index, model=other_model)
+    with pytest.raises(IndexMismatch, match="retrieval index SOURCE --model"):
+        catalog.search("mug")
+    assert catalog.search("mug", mode="lexical").total == 5
+    assert ids(catalog.search(like="P-001"))
+    retrieval.build(shop.path, index, model=other_model)
+    assert catalog.search("mug").total == 20, "the new generation is by the model that is here"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "nothing is asked"),
+        ({"text": "  "}, "nothing is asked"),
+        ({"minus": "red"}, "nothing is asked"),
+        ({"text": "x", "limit": 0}, "limit"),
+        ({"text": "x", "limit": 10_000}, "limit"),
+        ({"text": "x", "offset": -1}, "offset"),
+        ({"text": "x" * 20_000}, "characters"),
+        ({"text": "\ud800"}, "Unicode"),
+        ({"text": "x", "scope": "shelves"}, "products, images, texts"),
+        ({"text": "x", "mode": "magic"}, "vector, lexical, hybrid"),
+        ({"like": "P-000", "mode": "lexical"}, "needs words"),
+        ({"like": "nobody"}, "no product 'nobody'"),
+        ({"text": "x", "weights": {"txt": 1}}, "weight 'txt'"),
+        ({"text": "x", "weights": {"text": -1}}, "between"),
+        ({"text": "x", "weights": {"text": float("nan")}}, "between"),
+        ({"text": "x", "weights": {"text": 0}}, "weight 0"),
+        ({"text": "x", "where": ["price<cheap"]}, "not a number"),
+        ({"text": ["x"] * 20}, "parts"),
+    ],
+)
+def test_queries_that_make_no_sense_are_told(
+    catalog: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(QueryError, match=message) as caught:
+        catalog.search(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_photos_that_cannot_be_read_are_told(catalog: Any, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no such file"):
+        catalog.search(image=tmp_path / "none.jpg")
+    with pytest.raises(ImageError, match="not an image"):
+        catalog.search(image=b"not a photo")
+
+
+def test_weights_are_written_as_kind_equals_number() -> None:
+    assert parse_weights("text=1, image=0.5") == {"text": 1.0, "image": 0.5}
+    with pytest.raises(QueryError, match="KIND=NUMBER"):
+        parse_weights("text=much")
+
+
+def test_photos_alone_are_searched_by_vectors_only() -> None:
+    assert make_query(image=b"x").mode == "vector"
+    assert make_query(text="x", scope="images").mode == "vector"
+    assert make_query(text="x", image=b"x").mode == "hybrid"
+
+
+def test_the_answer_is_json_with_the_promised_keys(catalog: Any) -> None:
+    answer = catalog.search("red mug", limit=2, where={"price": {"<": 100}}).as_dict()
+    assert {"query", "mode", "took_ms", "total", "generation", "results"} <= set(answer)
+    promised = {"rank", "id", "title", "score", "image", "matched", "category", "brand", "price"}
+    assert promised <= set(answer["results"][0])
+    assert answer["query"]["where"] == ["price<100"]
+
+
+def test_a_product_is_shown_whole(shop: Shop, catalog: Any) -> None:
+    card = catalog.product("P-002")
+    assert (card.title, card.price) == (shop.rows["P-002"]["title"], 12.0)
+    assert card.attributes == {"colour": "red"}
+    with pytest.raises(QueryError):
+        catalog.product("nobody")
+
+
+def test_where_there_is_no_index_it_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(IndexMissing, match="retrieval index SOURCE"):
+        retrieval.open(tmp_path / "none")
+
+
+@given(lists=st.lists(st.permutations(list(range(8))).map(lambda p: p[:6]), min_size=1, max_size=3))
+def test_fusion_prefers_what_stands_higher_everywhere(lists: list[list[int]]) -> None:
+    named = {str(n): np.array(order) for n, order in enumerate(lists)}
+    products, scores = fuse(named, {}, np.arange(8))
+    assert set(products) == {product for order in lists for product in order}
+    assert (np.diff(scores) <= 0).all() and scores[0] <= 1
+    place = {int(product): rank for rank, product in enumerate(products)}
+    for a in range(8):
+        for b in range(8):
+            ranks = [
+                (order.index(a), order.index(b) if b in order else 99)
+                for order in lists
+                if a in order
+            ]
+            if len(ranks) == len(lists) and all(first < second for first, second in ranks):
+                assert b not in place or place[a] < place[b]
+
+
+def test_first_in_every_list_scores_one() -> None:
+    products, scores = fuse({"a": np.array([4, 1]), "b": np.array([4, 2])}, {}, np.arange(5))
+    assert (products[0], scores[0]) == (4, 1.0)
+    assert products[1:].tolist() == [1, 2], "equal scores stand by id"
+    assert len(fuse({}, {}, np.arange(5))[0]) == 0

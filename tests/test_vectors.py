@@ -1,0 +1,174 @@
+"""Every type of index finds what brute force finds; filters and ties never cost a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.errors import IndexDamaged, QueryError
+from retrieval.vectors import TYPES, AnnIndex, Gallery
+from retrieval.vectors.policy import choose_type, exact_ids, tune
+
+DIM = 16
+
+
+def clustered(count: int, seed: int = 0) -> npt.NDArray[np.float16]:
+    """Unit vectors in clusters, as embeddings lie."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(20, DIM))
+    vectors = centres[random.integers(0, 20, count)] + 0.5 * random.normal(size=(count, DIM))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+
+def off_cloud(vectors: npt.NDArray[np.float16], count: int) -> npt.NDArray[np.float32]:
+    """Queries that lie off the cloud of the vectors, as texts do off photos."""
+    random = np.random.default_rng(9)
+    rows = vectors[random.integers(0, len(vectors), count)].astype(np.float32)
+    offset = np.zeros(DIM, np.float32)
+    offset[0] = 1.5
+    queries = rows + offset
+    return np.asarray(queries / np.linalg.norm(queries, axis=1, keepdims=True), np.float32)
+
+
+def gallery(vectors: npt.NDArray[np.float16], kind: str = "flat") -> Gallery:
+    ids = np.arange(len(vectors), dtype=np.int64) * 3 + 5
+    products = np.arange(len(vectors), dtype=np.int32) // 2
+    return Gallery(AnnIndex.build(kind, vectors, ids), vectors, ids, products)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_type_finds_the_true_neighbours(kind: str) -> None:
+    vectors = clustered(3_000)
+    ids = np.arange(3_000, dtype=np.int64) + 1_000
+    index = AnnIndex.build(kind, vectors, ids)
+    queries = {"images": vectors[::30].astype(np.float32), "texts": off_cloud(vectors, 100)}
+    recall = tune(index, vectors, ids, queries, goal=0.98)
+    assert set(recall.by_query) == {"images", "texts"}
+    assert recall.worst >= 0.98
+    assert np.array_equal(index.ids(), ids)
+    assert len(index) == 3_000
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
+    vectors = clustered(500)
+    ids = np.random.default_rng(1).permutation(10_000)[:500].astype(np.int64)
+    index = AnnIndex.build(kind, vectors, ids)
+    index.save(tmp_path / "x.faiss")
+    loaded = AnnIndex.load(tmp_path / "x.faiss", kind, index.max_width)
+    query = vectors[:50].astype(np.float32)
+    _, found = loaded.search(query, 1)
+    assert (found[:, 0] == ids[:50]).mean() > 0.95
+    assert np.array_equal(loaded.ids(), np.sort(ids))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_a_filter_finds_only_what_passes_and_all_of_it(kind: str, share: float) -> None:
+    vectors = clustered(4_000)
+    found = gallery(vectors, kind)
+    found.index.width = found.index.max_width
+    allowed = np.random.default_rng(2).random(4_000) < share
+    query = off_cloud(vectors, 1)[0]
+    ranking = found.nearest(query, 20, allowed)
+    assert allowed[ranking.positions].all()
+    exact = np.where(allowed, vectors.astype(np.float64) @ query, -2)
+    best = set(np.argsort(-exact)[:20])
+    assert len(best & set(ranking.positions.tolist())) >= 19
+
+
+def test_few_allowed_rows_are_searched_exactly_even_by_a_poor_index() -> None:
+    vectors = clustered(30_000)
+    found = gallery(vectors, "ivf")
+    found.index.width = 1
+    allowed = np.zeros(30_000, dtype=np.bool_)
+    allowed[::300] = True
+    query = off_cloud(vectors, 1)[0]
+    exact = np.where(allowed, np.round(vectors.astype(np.float64) @ query, 6), -2)
+    ranking = found.nearest(query, 10, allowed)
+    assert ranking.positions[:10].tolist() == np.lexsort((np.arange(30_000), -exact))[:10].tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 1_000),
+    copies=st.integers(1, 40),
+    first=st.integers(1, 30),
+    more=st.integers(0, 60),
+)
+def test_a_longer_list_begins_with_the_shorter_one(
+    seed: int, copies: int, first: int, more: int
+) -> None:
+    """Else page 2 repeats page 1; copies of one photo are what breaks it."""
+    vectors = clustered(60, seed)
+    vectors[:copies] = vectors[0]
+    found = gallery(vectors)
+    query = vectors[seed % 60].astype(np.float32)
+    short = found.nearest(query, first)
+    long = found.nearest(query, first + more)
+    assert long.positions[: len(short.positions)].tolist() == short.positions.tolist()
+    assert len(short.positions) >= min(first, 60)
+    left_out = np.setdiff1d(np.arange(60), short.positions)
+    if len(left_out):
+        assert found.score(query, left_out).max() < short.scores[-1] + 1e-9
+
+
+def test_equal_vectors_have_equal_scores_wherever_they_stand() -> None:
+    vectors = clustered(1_001)
+    vectors[[0, 7, 500, 1_000]] = vectors[3]
+    found = gallery(vectors)
+    scores = found.score(off_cloud(vectors, 1)[0], np.array([0, 3, 7, 500, 1_000]))
+    assert len(set(scores.tolist())) == 1
+
+
+def test_an_empty_gallery_finds_nothing() -> None:
+    found = gallery(np.empty((0, DIM), np.float16))
+    assert len(found.nearest(np.ones(DIM, np.float32), 5).positions) == 0
+    assert found.positions_of(np.array([1, 2])).tolist() == [-1, -1]
+
+
+def test_primary_keys_are_found_and_strangers_are_not() -> None:
+    found = gallery(clustered(10))
+    assert found.positions_of(np.array([5, 8, 32, 6, 99])).tolist() == [0, 1, 9, -1, -1]
+
+
+def test_auto_is_exact_until_the_limit() -> None:
+    assert choose_type("auto", 100, 100) == "flat"
+    assert choose_type("auto", 101, 100) == "ivf-sq8"
+    assert choose_type("hnsw", 5, 100) == "hnsw"
+
+
+def test_the_width_grows_until_texts_are_found_too() -> None:
+    vectors = clustered(5_000)
+    ids = np.arange(5_000, dtype=np.int64)
+    index = AnnIndex.build("ivf", vectors, ids)
+    index.width = 1
+    easy = {"images": vectors[::50].astype(np.float32)}
+    tune(index, vectors, ids, easy, goal=0.5)
+    for_photos = index.width
+    recall = tune(index, vectors, ids, {**easy, "texts": off_cloud(vectors, 100)}, goal=0.99)
+    assert recall.worst >= 0.99
+    assert index.width > for_photos
+
+
+def test_exact_search_in_chunks_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.vectors.policy.EXACT_CHUNK", 17)
+    vectors = clustered(100)
+    ids = np.arange(100, dtype=np.int64) + 7
+    queries = off_cloud(vectors, 5)
+    scores = queries @ vectors.astype(np.float32).T
+    for row, found in zip(scores, exact_ids(vectors, ids, queries), strict=True):
+        assert set(found) == set(np.argsort(-row)[:20] + 7)
+
+
+def test_unknown_types_and_damaged_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="ivf-sq8"):
+        AnnIndex.build("lsh", clustered(3), np.arange(3))
+    (tmp_path / "x.faiss").write_bytes(b"nothing")
+    with pytest.raises(IndexDamaged, match="rebuild"):
+        AnnIndex.load(tmp_path / "x.faiss", "flat", 0)
