@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,7 +194,6 @@ def _renamed() -> list[ImageCase]:
         pcx__jpg=_saved("PCX"),
         ppm__jpg=_saved("PPM"),
         jpeg2000__jpg=_saved("JPEG2000"),
-        icns__png=_bytes(b"icns" + struct.pack(">I", 8)),
         psd__jpg=_bytes(
             b"8BPS\0\1" + b"\0" * 6 + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + b"\0" * 99
         ),
@@ -284,6 +284,11 @@ def _bombs() -> list[ImageCase]:
     )
 
 
+def _sparse(path: Path) -> None:
+    with path.open("wb") as handle:
+        handle.truncate(10**11)
+
+
 def _not_files() -> list[ImageCase]:
     cases = [
         *_bad("empty", "zero bytes", empty__jpg=_bytes(b""), empty__png=_bytes(b"")),
@@ -294,15 +299,14 @@ def _not_files() -> list[ImageCase]:
             "bytes, more than",
             "over the cap",
             heavy__bmp=lambda path: path.write_bytes(noise("BMP") + b"\0" * MAX_BYTES),
-            sparse__png=lambda path: (path.touch(), os.truncate(path, 10**11)),
+            sparse__png=_sparse,
         ),
         ImageCase("bad/folder.jpg", "a folder", Path.mkdir, IRREGULAR, "table"),
         ImageCase("bad/absent.jpg", "there is none", lambda _: None, MISSING, "table"),
         ImageCase(os.fsdecode(b"bad/caf\xe9.png"), "its name", _saved("PNG"), "UTF-8", "folder"),
     ]
     if os.geteuid() != 0:
-        locked = lambda path: (path.touch(), path.chmod(0))  # noqa: E731
-        cases += _bad(UNREADABLE, "no permission", locked__jpg=locked)
+        cases += _bad(UNREADABLE, "no permission", locked__jpg=partial(Path.touch, mode=0))
     return cases
 
 
