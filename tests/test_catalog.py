@@ -187,3 +187,25 @@ def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path) -> None:
         open_catalog(tmp_path / FILE_NAME)
     with pytest.raises(IndexDamaged, match="repair"):
         Snapshot(tmp_path / FILE_NAME)
+
+
+def test_a_migration_that_is_cut_off_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a schema without a version could never be migrated again."""
+    from alembic import op
+
+    real = op.create_table
+
+    def fail_at_vector(name: str, *columns: Any, **options: Any) -> Any:
+        if name == "vector":
+            raise MemoryError("cut off")
+        return real(name, *columns, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(op, "create_table", fail_at_vector)
+        with pytest.raises(MemoryError):
+            open_catalog(tmp_path / FILE_NAME)
+    engine = open_catalog(tmp_path / FILE_NAME)
+    assert "vector" in inspect(engine).get_table_names()
+    engine.dispose()

@@ -21,7 +21,7 @@ from retrieval.images import fit_square
 from retrieval.maintenance import rebuild
 from retrieval.progress import Quiet
 from retrieval.settings import load_settings
-from tests.conftest import Shop, draw_product
+from tests.conftest import Shop
 
 
 def answers(index: Path, shop: Shop) -> list[Any]:
@@ -257,10 +257,3 @@ def test_10_a_photo_column_never_fetches(shop: Shop, tmp_path: Path, tiny_model:
         report = retrieval.build(shop.write(), tmp_path / "i", model=tiny_model)
         assert [reject.key for reject in report.rejects] == ["P-000"]
         assert "web address" in report.rejects[0].reason
-
-
-def test_drawn_photos_differ() -> None:
-    """What the tests above lean on."""
-    assert (
-        draw_product("mug", "red", seed=1).tobytes() != draw_product("mug", "red", seed=2).tobytes()
-    )

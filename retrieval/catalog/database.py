@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from retrieval.errors import CatalogError
@@ -29,6 +30,7 @@ def open_catalog(path: Path) -> Engine:
     address = URL.create("sqlite", database=str(path))  # a plain string would read `?` and `#`
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
     try:
         _migrate(engine, path)
     except DatabaseError as error:
@@ -44,6 +46,9 @@ def open_catalog(path: Path) -> Engine:
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's own handling commits before each CREATE TABLE: killed then, a migration would be
+    # half done for ever. So transactions are begun here, and hold for all statements alike.
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -51,6 +56,10 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     # is lost is made again by the next run. Publishing checkpoints and syncs before it goes on.
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _alembic_config() -> Config:
@@ -86,5 +95,6 @@ def _current_revision(connection: Any) -> str | None:
 
 def checkpoint(engine: Engine) -> None:
     """Moves the write-ahead log into the file and syncs it to disk."""
-    with engine.connect() as connection:
-        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    with contextlib.closing(engine.raw_connection()) as connection:
+        # Not within a transaction, which would hold the log.
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -14,7 +14,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 import rich.console
-from PIL import Image
 
 from retrieval.errors import RetrievalError
 from retrieval.settings import load_settings
@@ -67,9 +66,8 @@ def run_main(command: click.Group) -> NoReturn:
     """Runs the command line; every error becomes one line and an exit code."""
     # Stopped by a service manager is stopped all the same: cleanly, to be taken up again.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Pillow warns of broken metadata and of large images; the engine judges both itself.
+    # Pillow warns of broken metadata, which does not keep a photo from being read.
     warnings.filterwarnings("ignore", module=r"PIL\..*")
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     debug = "--debug" in sys.argv
     try:
         code = command.main(standalone_mode=False)

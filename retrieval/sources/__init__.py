@@ -54,11 +54,17 @@ class Source:
         """The number of rows, good or not."""
         return sum(1 for _ in self._table.rows())
 
+    def _read(self, row: int, cells: dict[str, Any]) -> ProductRecord | Reject:
+        try:
+            return self._reader.read(row, cells)
+        except RecursionError:
+            return Reject(row, None, "row", "", "the row is nested too deeply; flatten it")
+
     def __iter__(self) -> Iterator[ProductRecord | Reject]:
         """Each row as a record or a Reject; of rows with one id the first is taken."""
         first_row: dict[str, int] = {}
         for item in self._table.rows():
-            record = item if isinstance(item, Reject) else self._reader.read(*item)
+            record = item if isinstance(item, Reject) else self._read(*item)
             if isinstance(record, ProductRecord):
                 earlier = first_row.setdefault(record.key, record.row or 0)
                 if earlier != record.row:

@@ -123,4 +123,5 @@ def _normal(column: str) -> str:
 
 
 def _printable(column: str) -> str:
-    return column.encode("ascii", "backslashreplace").decode()[:40]
+    # Control characters would reach the terminal, or break the line.
+    return column.encode("unicode_escape", "surrogatepass").decode()[:40]

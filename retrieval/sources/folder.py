@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from retrieval.images import SUFFIXES
 from retrieval.sources.columns import FIELDS
-from retrieval.sources.records import Reject, title_from_path
+from retrieval.sources.records import MAX_KEY_CHARACTERS, Reject, title_from_path
 
 MAX_SIDECAR_BYTES = 1_000_000
 # Folders that programs keep for themselves: thumbnails, versions, what was thrown away.
@@ -35,7 +36,11 @@ class ImageFolder:
                 reason = "the file name is not valid UTF-8; rename the file"
                 yield Reject(number, None, "image", shown, reason)
                 continue
-            cells: dict[str, Any] = {"id": name, "title": title_from_path(name), "image": [name]}
+            cells: dict[str, Any] = {
+                "id": _key_of(name),
+                "title": title_from_path(name),
+                "image": PurePath(name),
+            }
             parent = path.relative_to(self.path).parent.as_posix()
             if parent != ".":
                 cells["category"] = parent
@@ -55,13 +60,21 @@ class ImageFolder:
                     yield Path(folder) / name
 
 
+def _key_of(name: str) -> str:
+    """The path as id; of a path too long for one, its end, and what tells it from others."""
+    if len(name) <= MAX_KEY_CHARACTERS:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{mark}~{name[-(MAX_KEY_CHARACTERS - len(mark) - 1) :]}"
+
+
 def _read_sidecar(image: Path) -> dict[str, Any] | str:
     """The cells that `photo.json` or `photo.txt` adds to `photo.jpg`; a reason if it is broken."""
     for candidate in (image.with_suffix(".json"), Path(f"{image}.json")):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on a name too long
             return _read_json(candidate)
     for candidate in (image.with_suffix(".txt"), Path(f"{image}.txt")):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on a name too long
             text = _read_text(candidate)
             return {"description": text} if text is not None else _broken(candidate)
     return {}

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import html.parser
+import html
 import json
 import math
 import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import nh3
 from price_parser import Price
 
 from retrieval.sources.columns import FIELDS
 
 MAX_KEY_CHARACTERS = 200
+MAX_PRICE_CHARACTERS = 40
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PRICE = re.compile(r"\s*[^\d\s-]{0,4}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,4}\s*")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 _HASHLIKE = re.compile(r"[0-9a-f-]{16,}", re.IGNORECASE)
 
 
@@ -104,7 +107,7 @@ class RowReader:
                 row, None, "id", _short(key), f"id is longer than {MAX_KEY_CHARACTERS} characters"
             )
         images = self._images(row, key, cells, rejects)
-        title = self._first(cells, "title") or self._title_from(images)
+        title = plain_text(self._first(cells, "title")) or self._title_from(images)
         description = plain_text(self._first(cells, "description"))
         price = self._price(row, key, cells, rejects)
         if not (title or description or images):
@@ -115,7 +118,7 @@ class RowReader:
         mapped = {column for columns in self.mapping.values() for column in columns}
         return ProductRecord(
             key=key,
-            title=plain_text(title),
+            title=title,
             description=description,
             category=self._first(cells, "category") or None,
             brand=self._first(cells, "brand") or None,
@@ -129,6 +132,8 @@ class RowReader:
 
     def _unusable_cell(self, cells: Mapping[str, Any]) -> tuple[str, str, str] | None:
         for column, value in cells.items():
+            if not _is_unicode(column):
+                return _short(column), "", "the column's name is not valid UTF-8"
             text = _text(value)
             if len(text) > self.max_cell_characters:
                 return (
@@ -139,7 +144,7 @@ class RowReader:
                         f"{self.max_cell_characters:,} allowed; is a quote missing?"
                     ),
                 )
-            if any("\ud800" <= character <= "\udfff" for character in text):
+            if not _is_unicode(text):
                 return column, _short(text), "the cell is not valid UTF-8; save the file as UTF-8"
             if "\x00" in text:
                 return column, _short(text), "the cell holds a NUL character; export it again"
@@ -169,8 +174,9 @@ class RowReader:
     ) -> list[str]:
         images: list[str] = []
         for column in self.mapping.get("image", ()):
-            for path in split_images(cells.get(column)):
-                if re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:", path):
+            cell = cells.get(column)
+            for path in split_images(cell):
+                if not isinstance(cell, PurePath) and _ADDRESS.match(path):
                     reason = "is a web address; download the photo and give its path"
                     rejects.append(Reject(row, key, "image", _short(path), reason))
                 elif path not in images:
@@ -196,6 +202,8 @@ class RowReader:
 
 def parse_price(text: str) -> float | None:
     """The amount of a price as shops write it ("$1,299.00", "12,99 €"), None if it is none."""
+    if len(text) > MAX_PRICE_CHARACTERS:
+        return None
     try:
         value = float(text)
     except ValueError:
@@ -209,7 +217,12 @@ def parse_price(text: str) -> float | None:
 
 
 def split_images(value: Any) -> list[str]:
-    """The paths in an image cell: one, several split by `|`, or a list (also written as JSON)."""
+    """The paths in an image cell: one, several split by `|`, or a list (also written as JSON).
+
+    A `PurePath` is a file that was found, not a text that somebody wrote: it is taken as it is.
+    """
+    if isinstance(value, PurePath):
+        return [str(value)]
     if isinstance(value, list | tuple):
         return [path for item in value for path in split_images(item)]
     if isinstance(value, dict):
@@ -218,14 +231,14 @@ def split_images(value: Any) -> list[str]:
     if text.startswith("[") and text.endswith("]"):
         try:
             return split_images(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return [path for part in text.split("|") if (path := part.strip())]
 
 
 def title_from_path(path: str) -> str:
     """Words of a file name: `red-mug_01.jpg` -> `red mug`. Empty for names that are no words."""
-    stem = Path(urllib.parse.unquote(path.replace("\\", "/"))).stem
+    stem = _CONTROL.sub(" ", Path(urllib.parse.unquote(path.replace("\\", "/"))).stem)
     if _HASHLIKE.fullmatch(stem):
         return ""
     words = re.sub(r"[\s_\-.+]+", " ", stem).strip()
@@ -237,29 +250,9 @@ def plain_text(text: str) -> str:
     """The text of a fragment of HTML; a text without tags comes back as it is."""
     if not _TAG.search(text):
         return text
-    parser = _TextOfHtml()
-    parser.feed(text)
-    parser.close()
-    return " ".join("".join(parser.parts).split())
-
-
-class _TextOfHtml(html.parser.HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        self._hidden += tag in ("script", "style")
-        self.parts.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("script", "style") and self._hidden > 0
-        self.parts.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
+    # A space where a tag was: words of two list items must not grow together.
+    bare = nh3.clean(text.replace("<", " <"), tags=set())
+    return " ".join(html.unescape(bare).split())
 
 
 def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
@@ -270,7 +263,11 @@ def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
         for name, leaf in _flatten(column, value):
             text = _text(leaf).strip()
             if text:
-                attributes[name] = leaf if isinstance(leaf, bool | int | float) else text
+                # Infinity is no JSON: SQLite could not read the row again.
+                kept = isinstance(leaf, bool | int) or (
+                    isinstance(leaf, float) and math.isfinite(leaf)
+                )
+                attributes[name] = leaf if kept else text
     return attributes
 
 
@@ -292,6 +289,14 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str) if value else ""
     return str(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _short(text: str) -> str:

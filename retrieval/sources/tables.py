@@ -8,6 +8,7 @@ import io
 import json
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,6 +34,8 @@ _BOMS = (
 )
 
 csv.field_size_limit(MAX_LINE)
+# For UTF-16, as surrogateescape is for UTF-8: what cannot be decoded marks its row as unusable.
+codecs.register_error("retrieval-mark", lambda error: ("\udc80", error.end))  # type: ignore[attr-defined]
 
 
 class CsvTable:
@@ -46,7 +49,10 @@ class CsvTable:
         self.encoding = next((name for bom, name in _BOMS if sample.startswith(bom)), "utf-8")
         text = sample.decode(self.encoding, "replace")
         self.delimiter = guess_delimiter(text, "\t" if path.suffix == ".tsv" else ",")
-        self.columns = _unique(next(iter(self._records()))[1])
+        header = next(self._records(), None)
+        if header is None:
+            raise SourceError(f"{path} is empty; export it again")
+        self.columns = _unique(header[1])
 
     def rows(self) -> Iterator[Row | Reject]:
         records = self._records()
@@ -70,7 +76,8 @@ class CsvTable:
             yield number, dict(zip(self.columns, cells, strict=False))
 
     def _records(self) -> Iterator[tuple[int, Any]]:
-        with self.path.open(encoding=self.encoding, errors="surrogateescape", newline="") as handle:
+        errors = "retrieval-mark" if self.encoding == "utf-16" else "surrogateescape"
+        with self.path.open(encoding=self.encoding, errors=errors, newline="") as handle:
             yield from _split_records(handle, self.delimiter)
 
 
@@ -158,15 +165,15 @@ class JsonlTable:
 
 
 def _json_row(number: int, line: bytes) -> Row | Reject:
+    shown = line[:100].decode("utf-8", "replace").strip()
     try:
         value = json.loads(line)
     except UnicodeDecodeError:
         return Reject(number, None, "row", "", "the line is not valid UTF-8")
     except (ValueError, RecursionError) as error:
-        shown = line[:100].decode("utf-8", "replace").strip()
         return Reject(number, None, "row", shown, f"the line is not JSON ({error})"[:200])
     if not isinstance(value, dict):
-        return Reject(number, None, "row", str(value)[:100], "the line is not a JSON object")
+        return Reject(number, None, "row", shown, "the line is not a JSON object")
     return number, value
 
 
@@ -188,14 +195,48 @@ class ParquetTable:
             size = self._file.metadata.row_group(group).num_rows
             try:
                 for batch in self._file.iter_batches(PARQUET_BATCH, row_groups=[group]):
-                    for row in batch.to_pylist():
+                    for row in _python_rows(batch):
                         number += 1
-                        yield number, row
+                        if isinstance(row, _BadCell):
+                            yield Reject(number, None, row.column, "", row.reason)
+                        else:
+                            yield number, row
             except (pyarrow.ArrowException, OSError) as error:
                 lost = first + size - number
                 reason = f"{lost} rows from here on cannot be read ({error})"
                 yield Reject(number + 1, None, "row", "", " ".join(reason.split())[:300])
             number = first + size
+
+
+@dataclass(frozen=True)
+class _BadCell:
+    column: str
+    reason: str
+
+
+def _python_rows(batch: pyarrow.RecordBatch) -> list[dict[str, Any] | _BadCell]:
+    """The rows of a batch; what is wrong in place of a row that Python cannot hold."""
+    for position, field in enumerate(batch.schema):
+        # Python's times have microseconds: pyarrow refuses nanoseconds rather than round them.
+        if field.type == pyarrow.timestamp("ns"):
+            rounded = batch.column(position).cast(pyarrow.timestamp("us"), safe=False)
+            batch = batch.set_column(position, field.name, rounded)
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError):
+        return [_python_row(batch.slice(number, 1)) for number in range(batch.num_rows)]
+
+
+def _python_row(row: pyarrow.RecordBatch) -> dict[str, Any] | _BadCell:
+    cells: dict[str, Any] = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            cells[name] = column.to_pylist()[0]
+        except UnicodeDecodeError:
+            return _BadCell(name, "the cell is not valid UTF-8")
+        except (ValueError, OverflowError) as error:
+            return _BadCell(name, " ".join(f"the cell cannot be read ({error})".split())[:200])
+    return cells
 
 
 def guess_delimiter(sample: str, default: str) -> str:
@@ -218,16 +259,18 @@ def guess_delimiter(sample: str, default: str) -> str:
 def _unique(header: Any) -> list[str]:
     if isinstance(header, Reject):
         raise SourceError(f"the header cannot be read: {header.reason}")
-    names: list[str] = []
+    names: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for position, cell in enumerate(header, start=1):
         name = cell.strip() or f"column_{position}"
-        count = 2
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise SourceError("the header is not valid UTF-8; save the file as UTF-8")
         unique = name
         while unique in names:
-            unique = f"{name}_{count}"
-            count += 1
-        names.append(unique)
-    return names
+            counts[name] = counts.get(name, 1) + 1
+            unique = f"{name}_{counts[name]}"
+        names[unique] = None
+    return list(names)
 
 
 def _read_start(path: Path, size: int) -> bytes:
