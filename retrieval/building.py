@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from retrieval.encoders import STARTER, load_encoder
-from retrieval.errors import IndexDamaged, IndexMissing
-from retrieval.generations import Generations, live_manifest
+from retrieval.catalog.database import FILE_NAME, open_catalog
+from retrieval.catalog.store import CatalogStore
+from retrieval.encoders import STARTER, load_encoder, name_from_here, portable_name
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.progress import Progress
 from retrieval.settings import Settings
-from retrieval.sources import Source, open_source
+from retrieval.sources import Reject, Source, open_source
 
 
-def model_of(settings: Settings) -> str:
-    """The model that was asked for, else the index's own, else the bundled one."""
-    if settings.model:
-        return settings.model
-    try:
-        return live_manifest(Generations(settings.index)).model
-    except (IndexMissing, IndexDamaged):
-        return STARTER
+def settings_of_index(settings: Settings) -> Settings:
+    """Settings with the model and fit that the index was made with, where none are given.
+
+    They are read from the catalog, not from a generation: one that is damaged must not make
+    the next run take the bundled model instead. A new index takes the bundled one.
+    """
+    path = settings.index / FILE_NAME
+    active = None
+    if path.exists():
+        engine = open_catalog(path)
+        active = CatalogStore(engine).active_encoder()
+        engine.dispose()
+    if active is None:
+        return settings.model_copy(update={"model": settings.model or STARTER})
+    model = settings.model or name_from_here(active.name, settings.index)
+    fit = settings.fit
+    if fit is None and portable_name(model, settings.index) == active.name:
+        fit = active.details["preprocess"]["fit"]
+    return settings.model_copy(update={"model": model, "fit": fit})
 
 
 def build_index(
@@ -38,10 +49,17 @@ def build_index(
 
 
 def index_source(
-    source: Source, settings: Settings, progress: Progress, *, prune: bool = False
+    source: Source,
+    settings: Settings,
+    progress: Progress,
+    *,
+    prune: bool = False,
+    rejects: list[Reject] | None = None,
 ) -> IndexReport:
-    """Loads the model and indexes an opened source."""
-    name = model_of(settings)
+    """Loads the model and indexes an opened source; `rejects` is filled as it goes."""
+    settings = settings_of_index(settings)
+    name = settings.model or STARTER
     with progress.task(f"loading {name}"):
         encoder = load_encoder(name, settings)
-    return Indexer(settings.index, settings, progress).run(source, encoder, prune=prune)
+    indexer = Indexer(settings.index, settings, progress, rejects)
+    return indexer.run(source, encoder, prune=prune)

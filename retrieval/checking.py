@@ -42,20 +42,28 @@ class Problem:
 
 def check_catalog(store: CatalogStore) -> list[Problem]:
     """What is wrong within `catalog.db`."""
-    problems: list[Problem] = []
+    try:
+        return [*_sqlite_faults(store), *_bad_vectors(store), *_missing_vectors(store)]
+    except DatabaseError as error:
+        return [_damaged(error)]
+
+
+def _damaged(error: DatabaseError) -> Problem:
+    return Problem(f"catalog.db is damaged ({error.orig}); restore a backup")
+
+
+def _sqlite_faults(store: CatalogStore) -> list[Problem]:
     with store.engine.connect() as connection:
-        try:
-            for (line,) in connection.execute(text("PRAGMA integrity_check(10)")):
-                if line != "ok":
-                    problems.append(Problem(f"catalog.db is damaged ({line}); restore a backup"))
-            problems += [
-                Problem(f"a row of {row[0]} belongs to nothing; index again")
-                for row in connection.execute(text("PRAGMA foreign_key_check"))
-            ]
-        except DatabaseError as error:
-            return [Problem(f"catalog.db is damaged ({error.orig}); restore a backup")]
-    problems += _bad_vectors(store)
-    return problems + _missing_vectors(store)
+        lines = connection.execute(text("PRAGMA integrity_check(10)")).scalars().all()
+        orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
+    problems = [
+        Problem(f"catalog.db is damaged ({line}); restore a backup")
+        for line in lines
+        if line != "ok"
+    ]
+    return problems + [
+        Problem(f"a row of {row[0]} belongs to nothing; index again") for row in orphans
+    ]
 
 
 def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
@@ -66,7 +74,7 @@ def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
             select(Vector.id, Vector.encoder_id, Vector.data)
         )
         for vector_id, encoder_id, data in rows:
-            fault = _vector_fault(data, dims[encoder_id])
+            fault = _vector_fault(data, dims.get(encoder_id, 0))
             if fault:
                 yield Problem(
                     f"stored vector {vector_id} {fault}; `retrieval verify --repair` drops it, "
@@ -125,6 +133,15 @@ def check_generation(index: Path, store: CatalogStore) -> list[Problem]:
         problems.append(Problem(f"{text_}; run `retrieval rebuild`", derived=True))
     if problems:
         return problems
+    if manifest.generation < max(generations.numbers()):
+        return problems  # rolled back: it is meant to differ from the catalog
+    try:
+        return _compare(generations, manifest, store)
+    except DatabaseError as error:
+        return [_damaged(error)]
+
+
+def _compare(generations: Generations, manifest: Manifest, store: CatalogStore) -> list[Problem]:
     if manifest.revision != store.revision():
         return [
             Problem(

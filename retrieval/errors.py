@@ -45,3 +45,7 @@ class IndexLocked(RetrievalError):
 
 class QueryError(RetrievalError):
     """A query that cannot be answered: empty, or with a filter or page that makes no sense."""
+
+
+class NotFound(QueryError):
+    """A product or a generation was named that is not there."""

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retrieval.errors import IndexDamaged, IndexMissing, QueryError
+from retrieval.errors import IndexDamaged, IndexMissing, NotFound
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -44,6 +44,7 @@ class Manifest:
         fingerprint: of the encoder that made its vectors.
         model: name of that encoder, as `--model` takes it.
         files: name -> {"bytes", "sha256"}.
+        wanted_type: the index type that was asked for, which the next one is made as, too.
         calibration: see `retrieval.calibration`.
     """
 
@@ -55,6 +56,7 @@ class Manifest:
     dim: int
     fit: str
     products: int
+    wanted_type: str
     galleries: dict[str, GalleryEntry]
     calibration: dict[str, Any]
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -100,6 +102,14 @@ class Generations:
                 "run `retrieval verify --repair`"
             )
         return int(text)
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Differs whenever CURRENT was replaced, be it by the same number; None without one."""
+        try:
+            status = (self.index / CURRENT).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
     def numbers(self) -> list[int]:
         """Every published generation, ascending."""
@@ -184,10 +194,10 @@ class Generations:
         return manifest
 
     def make_current(self, number: int) -> None:
-        """Replaces CURRENT; raises QueryError where there is no such generation."""
+        """Replaces CURRENT; raises NotFound where there is no such generation."""
         if number not in self.numbers():
             have = ", ".join(map(str, self.numbers())) or "none"
-            raise QueryError(f"there is no generation {number}; there are: {have}")
+            raise NotFound(f"there is no generation {number}; there are: {have}")
         partial = self.index / f".{CURRENT}.partial"
         partial.write_text(f"{number}\n", "ascii")
         _sync(partial)

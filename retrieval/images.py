@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from retrieval.errors import ImageError
 
@@ -100,7 +100,7 @@ def decode_photo(data: bytes, max_pixels: int) -> Photo:
             if image.width * image.height > max_pixels:
                 raise ImageError(_too_large(image.width, image.height, max_pixels))
             image.load()
-            pixels = _to_rgb(_turn_upright(image))
+            pixels = upright_rgb(image)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -111,6 +111,11 @@ def decode_photo(data: bytes, max_pixels: int) -> Photo:
         # Decoders raise almost anything on hostile input: struct.error, SyntaxError, KeyError...
         raise ImageError(f"truncated or damaged ({_one_line(error)}); export it again") from None
     return Photo(pixels, content_hash(pixels), hashlib.sha256(data).hexdigest())
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A loaded picture as it is meant to be seen: upright, sRGB, transparency over white."""
+    return _to_rgb(_turn_upright(image))
 
 
 def content_hash(pixels: Image.Image) -> str:
@@ -134,9 +139,10 @@ def fit_square(
     if fit == "squash":
         square = pixels.resize((size, size), resample)
     elif fit == "crop":
-        square = _resize_to(pixels, size / min(pixels.size), resample)
-        left, top = (square.width - size) // 2, (square.height - size) // 2
-        square = square.crop((left, top, left + size, top + size))
+        # Cropped before it is scaled: a photo of 1 x 8,000 would else grow to 64 million pixels.
+        edge = min(pixels.size)
+        left, top = (pixels.width - edge) // 2, (pixels.height - edge) // 2
+        square = pixels.crop((left, top, left + edge, top + edge)).resize((size, size), resample)
     else:
         inner = _resize_to(pixels, size / max(pixels.size), resample)
         square = Image.new("RGB", (size, size), WHITE)
@@ -156,7 +162,7 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _turn_upright(image: ImageFile.ImageFile) -> Image.Image:
+def _turn_upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore, ProductChange, text_hash
-from retrieval.encoders import Encoder
+from retrieval.encoders import Encoder, portable_name
 from retrieval.encoders.base import Square
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.generations import Generations, Manifest, live_manifest
@@ -28,7 +28,7 @@ from retrieval.preparing import Prepared, SourceReader
 from retrieval.progress import Progress
 from retrieval.publishing import publish
 from retrieval.settings import Settings
-from retrieval.sources import Reject, Source
+from retrieval.sources import EMPTY_ROW, Reject, Source
 
 PRODUCTS_A_COMMIT = 512
 TEXTS_A_COMMIT = 512
@@ -70,10 +70,18 @@ class IndexReport:
 class Indexer:
     """Brings the index in a folder up to date with sources."""
 
-    def __init__(self, index: Path, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        index: Path,
+        settings: Settings,
+        progress: Progress,
+        rejects: list[Reject] | None = None,
+    ) -> None:
+        """`rejects` is filled as the run goes: it is there also where the run does not end well."""
         self._index = index
         self._settings = settings
         self._progress = progress
+        self._rejects = [] if rejects is None else rejects
 
     def run(self, source: Source, encoder: Encoder, *, prune: bool = False) -> IndexReport:
         """Embeds what is new or changed in `source`, and publishes a generation if any is.
@@ -87,7 +95,8 @@ class Indexer:
             KeyboardInterrupt: stopped; what was committed stays, and the next run goes on.
         """
         with writing(self._index, self._settings.lock_timeout), self._open_store() as store:
-            run = _Run(self._index, self._settings, self._progress, store, encoder)
+            report = IndexReport(model=encoder.name, rejects=self._rejects)
+            run = _Run(self._index, self._settings, self._progress, store, encoder, report)
             return run.execute(source, prune)
 
     def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
@@ -96,7 +105,16 @@ class Indexer:
         with contextlib.ExitStack() as stack:
             known = (self._index / FILE_NAME).exists()
             store = stack.enter_context(self._open_store()) if known else None
-            return _preview(source, store, reader, self._progress, prune)
+            active = store.active_encoder() if store else None
+            name = self._settings.model and portable_name(self._settings.model, self._index)
+            if active and name not in (None, active.name):
+                active = None  # another model: nothing is embedded by it yet
+            tally = _Tally(IndexReport(active.name if active else "", rejects=self._rejects))
+            with self._progress.task("looking", source.count()) as task:
+                for item in reader.stream(source, store, active.id if active else None):
+                    task.advance()
+                    tally.preview(item)
+            return tally.previewed(store, prune)
 
     @contextlib.contextmanager
     def _open_store(self) -> Iterator[CatalogStore]:
@@ -117,15 +135,16 @@ class _Run:
         progress: Progress,
         store: CatalogStore,
         encoder: Encoder,
+        report: IndexReport,
     ) -> None:
         self._index = index
         self._settings = settings
         self._progress = progress
         self._store = store
         self._encoder = encoder
-        self._encoder_id = store.register_encoder(encoder)
+        self._encoder_id = store.register_encoder(encoder, portable_name(encoder.name, index))
         self._reader = SourceReader(index, settings, encoder.prepare)
-        self._tally = _Tally(IndexReport(model=encoder.name))
+        self._tally = _Tally(report)
         self._batch: list[Prepared] = []
         self._squares = 0
         self._texts = 0
@@ -144,8 +163,10 @@ class _Run:
             raise SourceError(
                 f"{source.path} has no usable row ({report.rejected} rejected); nothing was changed"
             )
-        if prune:
+        if prune and not self._tally.nameless:
             report.removed = self._store.remove_except(self._tally.seen)
+        elif prune:
+            report.rejects.append(self._tally.why_not_pruned())
         self._complete_others()
         encoding = time.perf_counter() - started
         manifest = self._publish()
@@ -163,13 +184,21 @@ class _Run:
         if not waiting:
             return
         records = self._store.records(waiting, self._index.resolve())
+        lost: list[str] = []
         with self._progress.task("embedding earlier products", len(waiting)) as task:
             for item in self._reader.stream(records, self._store, self._encoder_id):
                 task.advance()
                 self._tally.add_rejects(item)
-                if isinstance(item, Prepared) and not item.empty:
+                if isinstance(item, Prepared) and item.empty:
+                    lost.append(item.record.key)
+                elif isinstance(item, Prepared):
                     self._take(item)
             self._commit()
+        if lost:
+            # Their photos are gone and they have no words: no vector can ever be made of them,
+            # and a generation in which some lack one is not published.
+            self._store.remove(lost)
+            self._tally.report.removed += len(lost)
 
     def _take(self, prepared: Any) -> None:
         if not prepared.to_write:
@@ -222,6 +251,8 @@ class _Run:
             live = live_manifest(Generations(self._index))
             if live.revision == self._store.revision():
                 return live
+        if self._tally.report.updated or self._tally.report.removed:
+            self._store.drop_unused_vectors()
         return publish(self._index, self._store, self._settings, self._progress)
 
 
@@ -232,12 +263,14 @@ class _Tally:
         seen: ids that the source has, also those of rows that could not be used: `--prune` must
             not drop a product because its row has a fault today.
         usable: rows that something could be made of.
+        nameless: rows that could not be used, and do not say whose they are.
     """
 
     def __init__(self, report: IndexReport) -> None:
         self.report = report
         self.seen: set[str] = set()
         self.usable = 0
+        self.nameless = 0
 
     def add(self, item: Prepared | Reject) -> bool:
         """Counts an item; tells whether it is a product that can be searched."""
@@ -245,6 +278,8 @@ class _Tally:
         key = item.key if isinstance(item, Reject) else item.record.key
         if key is not None:
             self.seen.add(key)
+        elif isinstance(item, Reject) and item.reason != EMPTY_ROW:
+            self.nameless += 1
         if isinstance(item, Reject) or item.empty:
             return False
         self.usable += 1
@@ -258,24 +293,31 @@ class _Tally:
         self.report.rejects += rejects
         self.report.rejected += len(rejects)
 
+    def why_not_pruned(self) -> Reject:
+        self.report.rejected += 1
+        reason = (
+            f"nothing was dropped: {self.nameless} rows above cannot be read, and whose they are "
+            "is not known; mend them and run this again"
+        )
+        return Reject(None, None, "--prune", "", reason)
 
-def _preview(
-    source: Source,
-    store: CatalogStore | None,
-    reader: SourceReader,
-    progress: Progress,
-    prune: bool,
-) -> IndexReport:
-    active = store.active_encoder() if store else None
-    tally = _Tally(IndexReport(model=active.name if active else "", dry_run=True))
-    report = tally.report
-    with progress.task("looking", source.count()) as task:
-        for item in reader.stream(source, store, active.id if active else None):
-            task.advance()
-            if tally.add(item) and isinstance(item, Prepared):
-                report.products += 1
-                report.images += len(item.images)
-                report.texts += len(item.record.texts)
-    if prune and store:
-        report.removed = store.count_except(tally.seen)
-    return report
+    def preview(self, item: Prepared | Reject) -> None:
+        """Counts an item as it would be after the run."""
+        if not self.add(item) or not isinstance(item, Prepared):
+            return
+        self.report.products += 1
+        self.report.images += len(item.images)
+        self.report.texts += len(item.record.texts)
+        self.report.embedded += item.decoded + item.new_texts
+        self.report.reused += len(item.images) - item.decoded
+        self.report.reused += len(item.record.texts) - item.new_texts
+
+    def previewed(self, store: CatalogStore | None, prune: bool) -> IndexReport:
+        """The report of a dry run, products that the source does not have counted in."""
+        self.report.dry_run = True
+        elsewhere = store.count_except(self.seen) if store else 0
+        if prune and not self.nameless:
+            self.report.removed = elsewhere
+        else:
+            self.report.products += elsewhere
+        return self.report

@@ -57,7 +57,7 @@ class VerifyReport:
         }
 
 
-def rebuild(settings: Settings, progress: Progress, index_type: str = "auto") -> RebuildReport:
+def rebuild(settings: Settings, progress: Progress, index_type: str | None = None) -> RebuildReport:
     """Derives a new generation from the stored vectors and publishes it; no model runs.
 
     Raises:
@@ -115,11 +115,13 @@ def rollback(settings: Settings, number: int | None = None) -> int:
 
     Raises:
         IndexMissing: there is none before it.
-        QueryError: there is no such generation.
+        NotFound: there is no such generation.
         IndexDamaged: it is not whole.
     """
+    generations = Generations(settings.index)
+    if not generations.numbers():
+        raise IndexMissing(f"there is no index in {settings.index}; run `retrieval index SOURCE`")
     with writing(settings.index, settings.lock_timeout):
-        generations = Generations(settings.index)
         current = generations.current()
         if number is None:
             earlier = [n for n in generations.numbers() if current is None or n < current]

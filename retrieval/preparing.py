@@ -43,6 +43,8 @@ class Prepared:
         squares: content hash -> the model's input, for photos that were decoded.
         rejects: what of it was left out.
         touched: it is new, or its content differs from what is stored.
+        decoded: photos that had to be decoded, as no vector of them is known.
+        new_texts: texts that no vector is known of.
         visible: a search could tell the difference, be it only by the path of a photo.
         to_write: there is anything to write, be it only a file's new time of change.
     """
@@ -53,6 +55,8 @@ class Prepared:
     squares: dict[str, Square]
     rejects: tuple[Reject, ...]
     touched: bool
+    decoded: int
+    new_texts: int
     visible: bool
     to_write: bool
 
@@ -111,10 +115,12 @@ class SourceReader:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def prepare(self, record: ProductRecord, stored: StoredProduct | None) -> Prepared:
+        known = [image for image in stored.images if image.has_vector] if stored else []
         by_path = {image.path: image for image in stored.images} if stored else {}
         by_file = {image.file_hash: image for image in stored.images} if stored else {}
         images: list[StoredImage] = []
         squares: dict[str, Square] = {}
+        decoded = 0
         rejects = list(record.rejects)
         for said in record.images:
             try:
@@ -123,6 +129,7 @@ class SourceReader:
                 rejects.append(Reject(record.row, record.key, "image", said[:200], str(error)))
                 continue
             images.append(image)
+            decoded += not any(image.content_hash == one.content_hash for one in known)
             if square is not None:
                 squares[image.content_hash] = square
         touched = stored is None or _differs(record, stored, images)
@@ -135,6 +142,8 @@ class SourceReader:
             squares=squares,
             rejects=tuple(rejects),
             touched=touched,
+            decoded=decoded,
+            new_texts=_new_texts(record, stored),
             visible=touched or [i.path for i in images] != list(by_path),
             to_write=touched or not same_files or not complete,
         )
@@ -229,6 +238,11 @@ def _spellings(said: str) -> Iterator[str]:
         yield spelling
         yield unicodedata.normalize("NFC", spelling)
         yield unicodedata.normalize("NFD", spelling)
+
+
+def _new_texts(record: ProductRecord, stored: StoredProduct | None) -> int:
+    known = stored.text_hashes if stored and stored.texts_have_vectors else ()
+    return sum(text_hash(content) not in known for _, content in record.texts)
 
 
 def _differs(record: ProductRecord, stored: StoredProduct, images: list[StoredImage]) -> bool:

@@ -18,8 +18,8 @@ from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Ve
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
-from retrieval.errors import CatalogError, IndexMissing
-from retrieval.generations import GalleryEntry, Generations, Manifest
+from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
+from retrieval.generations import GalleryEntry, Generations, Manifest, live_manifest
 from retrieval.progress import Progress
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
@@ -42,9 +42,13 @@ def publish(
     store: CatalogStore,
     settings: Settings,
     progress: Progress,
-    index_type: str = "auto",
+    index_type: str | None = None,
 ) -> Manifest:
     """Makes the catalog as it stands the live generation.
+
+    Args:
+        index_type: one of `retrieval.vectors.TYPES`, or `auto`; None: as in the settings, else
+            as the live generation was wanted.
 
     Raises:
         IndexMissing: nothing was ever indexed.
@@ -56,6 +60,7 @@ def publish(
     checkpoint(store.engine)
     revision = store.revision()
     generations = Generations(index)
+    wanted = index_type or settings.index_type or _wanted_before(generations)
     with generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(index / CATALOG, folder / SNAPSHOT)
@@ -67,9 +72,7 @@ def publish(
             entries = {}
             for name in GALLERIES:
                 queries = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
-                entries[name] = _write_index(
-                    name, rows[name], queries, folder, settings, index_type
-                )
+                entries[name] = _write_index(name, rows[name], queries, folder, settings, wanted)
                 task.advance()
         galleries = {
             name: Gallery.load(folder, name, entry.index_type, entry.width)
@@ -84,12 +87,20 @@ def publish(
             dim=encoder.dim,
             fit=encoder.details["preprocess"]["fit"],
             products=store.counts()["products"],
+            wanted_type=wanted,
             galleries=entries,
             calibration=calibrate(galleries["images"], galleries["texts"]),
         )
         manifest = generations.publish(folder, manifest)
     generations.drop_old(settings.keep_generations)
     return manifest
+
+
+def _wanted_before(generations: Generations) -> str:
+    try:
+        return live_manifest(generations).wanted_type
+    except (IndexMissing, IndexDamaged):
+        return "auto"
 
 
 def _write_rows(store: CatalogStore, encoder: EncoderRow, name: str, folder: Path) -> _Rows:

@@ -102,6 +102,10 @@ def make_query(
         raise QueryError(f"--mode {mode!r}: one of {', '.join(get_args(Mode))}")
     if mode == "lexical" and not texts:
         raise QueryError("mode lexical needs words; give a text")
+    if mode == "lexical" and (images or likes):
+        raise QueryError(
+            "mode lexical is for words alone; leave out photos and --like, or the mode"
+        )
     if not 1 <= limit <= MAX_LIMIT:
         raise QueryError(f"limit is 1 to {MAX_LIMIT}, not {limit}")
     if not 0 <= offset <= MAX_OFFSET:
@@ -115,7 +119,7 @@ def make_query(
         weights={**WEIGHTS, **_weights(weights)},
         where=filters_from(where),
         scope=scope,  # type: ignore[arg-type]
-        mode=(mode or "hybrid") if with_words else ("lexical" if mode == "lexical" else "vector"),  # type: ignore[arg-type]
+        mode=mode if mode == "lexical" else (mode or "hybrid") if with_words else "vector",  # type: ignore[arg-type]
         limit=limit,
         offset=offset,
     )

@@ -69,6 +69,10 @@ def rank_products(
         key_order: (products,), each product's place by id.
         allowed: (products,) those that may be found, or None for all.
     """
+    if gallery.index.kind != "flat":
+        # What an approximate index finds depends on how much it is asked for: pages of one order
+        # must be cut from one answer.
+        depth = max(depth, POOL)
     rows = None if allowed is None else allowed[gallery.products]
     available = len(gallery) if rows is None else int(rows.sum())
     k = 2 * depth

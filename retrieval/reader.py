@@ -7,6 +7,8 @@ import threading
 import weakref
 from pathlib import Path
 
+import numpy as np
+
 from retrieval.calibration import read_calibration
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
@@ -38,6 +40,11 @@ class Reader:
                 f"generation {manifest.generation} cannot be read ({error}); "
                 "run `retrieval verify --repair`"
             ) from None
+        # Which products have a photo, which a text.
+        self.has_rows = {
+            name: np.bincount(gallery.products, minlength=manifest.products) > 0
+            for name, gallery in self.galleries.items()
+        }
         self.calibration = read_calibration(manifest.calibration)
 
 
@@ -48,25 +55,25 @@ class LiveReader:
         """Raises IndexMissing or IndexDamaged."""
         self._generations = Generations(index)
         self._lock = threading.Lock()
+        self._stamp = self._generations.stamp()
         self._reader = self._open()
 
     def get(self) -> Reader:
         """The live generation. Use one for the whole of an answer.
 
-        Costs a read of CURRENT. Where the new generation cannot be opened the last good one
-        goes on answering.
+        Costs a look at CURRENT. While another thread opens a new generation, and where it cannot
+        be opened, the last good one goes on answering.
         """
-        reader = self._reader
-        try:
-            if self._generations.current() == reader.manifest.generation:
-                return reader
-        except IndexDamaged:
-            return reader
-        with self._lock:
-            with contextlib.suppress(RetrievalError):
-                if self._generations.current() != self._reader.manifest.generation:
-                    self._reader = self._open()
+        if self._generations.stamp() == self._stamp or not self._lock.acquire(blocking=False):
             return self._reader
+        try:
+            stamp = self._generations.stamp()
+            if stamp is not None and stamp != self._stamp:
+                with contextlib.suppress(RetrievalError):
+                    self._reader, self._stamp = self._open(), stamp
+            return self._reader
+        finally:
+            self._lock.release()
 
     def _open(self) -> Reader:
         # Between reading CURRENT and opening, two more may be published and this one dropped.

@@ -1,34 +1,22 @@
-"""Query -> vectors -> nearest neighbours -> filter -> fuse -> one card a product -> page."""
+"""An index that is open for searching: the live generation, and the model that made it."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from retrieval.catalog.filters import condition
-from retrieval.catalog.lexical import match_expression
+from retrieval.answering import Answer
 from retrieval.catalog.snapshot import Card
-from retrieval.encoders import Encoder, load_encoder, normalise
-from retrieval.encoders.base import Vectors
-from retrieval.errors import IndexMismatch, QueryError
-from retrieval.images import decode_photo, read_photo_bytes
+from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
+from retrieval.errors import ImageError, IndexMismatch, NotFound
+from retrieval.images import decode_photo, read_photo_bytes, upright_rgb
 from retrieval.query import ImageInput, Query, make_query
-from retrieval.ranking import POOL, Part, Products, compose, fuse, rank_products
 from retrieval.reader import LiveReader, Reader
-from retrieval.results import Hit, Matched, SearchResult
+from retrieval.results import SearchResult
 from retrieval.settings import Settings, load_settings
-from retrieval.vectors.ann import Mask
-from retrieval.vectors.gallery import Scores
-
-MODALITY = {"images": "image", "texts": "text"}
-LIST_WEIGHTS = {"images": 1.0, "texts": 1.0, "words": 1.0}
-MAX_WORD_MATCHES = 10_000
 
 
 class Searcher:
@@ -44,6 +32,7 @@ class Searcher:
         self._settings = settings or load_settings()
         self._live = LiveReader(self.index)
         self._encoder: Encoder | None = None
+        self._loaded: tuple[str, str, Encoder] | None = None
         self._encoder_lock = threading.Lock()
 
     def search(
@@ -95,14 +84,14 @@ class Searcher:
         """The page of results of a checked query; see `search` for what it raises."""
         started = time.perf_counter()
         reader = self._live.get()
-        return _Answer(self, reader, query).result(started)
+        return Answer(self, reader, query).result(started)
 
     def product(self, key: str) -> Card:
-        """All that the live generation knows of a product; raises QueryError if there is none."""
+        """All that the live generation knows of a product; raises NotFound if there is none."""
         reader = self._live.get()
         found = reader.snapshot.product_id(key)
         if found is None:
-            raise QueryError(f"there is no product {key!r}")
+            raise NotFound(f"there is no product {key!r}")
         return reader.snapshot.cards([found])[found]
 
     @property
@@ -119,267 +108,37 @@ class Searcher:
         manifest = reader.manifest
         with self._encoder_lock:
             if self._encoder is None or self._encoder.fingerprint != manifest.fingerprint:
-                settings = self._settings.model_copy(update={"fit": manifest.fit})
-                encoder = load_encoder(self._settings.model or manifest.model, settings)
+                name = self._settings.model or name_from_here(manifest.model, self.index)
+                encoder = self._load(name, manifest.fit)
                 if encoder.fingerprint != manifest.fingerprint:
+                    made_by = name_from_here(manifest.model, self.index)
                     raise IndexMismatch(
-                        f"the index was made by {manifest.model} ({manifest.fingerprint}), the "
+                        f"the index was made by {made_by} ({manifest.fingerprint}), the "
                         f"model here is {encoder.name} ({encoder.fingerprint}); run "
                         f"`retrieval index SOURCE --model {encoder.name}` to make it anew"
                     )
                 self._encoder = encoder
             return self._encoder
 
-    def read_image(self, image: ImageInput, encoder: Encoder) -> Any:
+    def _load(self, name: str, fit: str) -> Encoder:
+        """Loads a model, or gives the one that was loaded last for the same name and fit."""
+        if self._loaded is None or self._loaded[:2] != (name, fit):
+            settings = self._settings.model_copy(update={"fit": fit})
+            self._loaded = (name, fit, load_encoder(name, settings))
+        return self._loaded[2]
+
+    def read_image(self, image: ImageInput, encoder: Encoder) -> Square:
         """The encoder's input for a photo of a query; raises ImageError."""
         if isinstance(image, str | Path):
-            data = read_photo_bytes(Path(image), self._settings.max_image_bytes)
+            data = self._read_file(Path(image))
         elif isinstance(image, bytes):
             data = image
         else:
-            return encoder.prepare(image.convert("RGB"))
+            return encoder.prepare(upright_rgb(image))
         return encoder.prepare(decode_photo(data, self._settings.max_image_pixels).pixels)
 
-
-class _Answer:
-    """One query on one generation."""
-
-    def __init__(self, searcher: Searcher, reader: Reader, query: Query) -> None:
-        self._searcher = searcher
-        self._reader = reader
-        self._query = query
-        self._key_order = reader.snapshot.key_order
-        self._allowed = self._filter()
-        self._parts = [] if query.mode == "lexical" else self._embed()
-        self._composed = {
-            name: compose(self._parts, reader.galleries[name]) for name in self._gallery_names()
-        }
-        self._by_words: frozenset[int] = frozenset()
-
-    def result(self, started: float) -> SearchResult:
-        query = self._query
-        products, scores, total = self._rank(query.offset + query.limit)
-        page = products[query.offset : query.offset + query.limit]
-        hits = self._hits(page, scores[query.offset : query.offset + query.limit])
-        return SearchResult(
-            query=query.as_dict(),
-            mode=query.mode,
-            took_ms=round((time.perf_counter() - started) * 1000, 2),
-            total=total,
-            generation=self._reader.manifest.generation,
-            results=tuple(hits),
-        )
-
-    def _gallery_names(self) -> list[str]:
-        """Which vectors are searched. A photo alone is held against photos only: what a model
-        sees in common between a photo and words is too coarse to order them by."""
-        if not self._parts:
-            return []
-        if self._query.scope != "products":
-            names = [self._query.scope]
-        else:
-            words = any(part.modality == "text" and part.weight > 0 for part in self._parts)
-            names = ["images", "texts"] if words else ["images"]
-        return [name for name in names if len(self._reader.galleries[name])]
-
-    def _filter(self) -> Mask | None:
-        query, snapshot = self._query, self._reader.snapshot
-        if not query.where and not query.like:
-            return None
-        allowed = np.ones(len(snapshot.product_ids), dtype=np.bool_)
-        if query.where:
-            allowed &= snapshot.matching(condition(query.where))
-        for key in query.like:
-            allowed[snapshot.positions_of([self._product_id(key)])] = False
-        return allowed
-
-    def _product_id(self, key: str) -> int:
-        found = self._reader.snapshot.product_id(key)
-        if found is None:
-            raise QueryError(f"there is no product {key!r} to be like")
-        return found
-
-    def _embed(self) -> list[Part]:
-        query = self._query
-        parts = [self._like(key) for key in query.like]
-        if query.texts or query.images or query.minus:
-            encoder = self._searcher.encoder_of(self._reader)
-            squares = [self._searcher.read_image(image, encoder) for image in query.images]
-            parts += [
-                Part("image", vector, query.weights["image"] / len(squares))
-                for vector in encoder.encode_images(squares)
-            ]
-            for kind, texts, sign in (("text", query.texts, 1), ("minus", query.minus, -1)):
-                parts += [
-                    Part("text", vector, sign * query.weights[kind] / len(texts))
-                    for vector in encoder.encode_texts(texts)
-                ]
-        parts = [part for part in parts if part.weight]
-        if not any(part.weight > 0 for part in parts):
-            raise QueryError("every part of the query has weight 0; give one of them some")
-        return parts
-
-    def _like(self, key: str) -> Part:
-        """The mean of a product's photos, or of its texts where it has none."""
-        rows = self._reader.snapshot.rows_of(self._product_id(key))
-        name = "images" if rows["images"] else "texts"
-        gallery = self._reader.galleries[name]
-        positions = gallery.positions_of(np.asarray(rows[name], dtype=np.int64))
-        mean = np.asarray(gallery.vectors[positions], dtype=np.float32).mean(axis=0)
-        return Part(MODALITY[name], normalise(mean), self._query.weights["like"])
-
-    def _rank(self, needed: int) -> tuple[Products, Scores, int]:
-        """Products and scores, at least `needed` where there are as many, and how many in all."""
-        words = self._words()
-        names = list(self._composed)
-        if self._query.mode == "lexical":
-            products, scores = fuse({"words": words}, LIST_WEIGHTS, self._key_order)
-            return (*_extended(products, scores, words, needed), len(words))
-        total = self._searchable(names)
-        if len(names) == 1 and not len(words):
-            return (*self._nearest(names[0], needed), total)
-        lists = {name: self._nearest(name, POOL)[0] for name in names}
-        if len(words):
-            lists["words"] = words
-        products, scores = fuse(lists, LIST_WEIGHTS, self._key_order)
-        products, scores = self._exact_id_first(products, scores)
-        for name in names:
-            if needed > len(products):
-                more, _ = self._nearest(name, needed)
-                products, scores = _extended(products, scores, more, needed)
-        return products, scores, total
-
-    def _nearest(self, name: str, depth: int) -> tuple[Products, Scores]:
-        gallery = self._reader.galleries[name]
-        query = self._composed[name]
-        return rank_products(gallery, query, depth, self._key_order, self._allowed)
-
-    def _searchable(self, names: list[str]) -> int:
-        mask = np.zeros(len(self._key_order), dtype=np.bool_)
-        for name in names:
-            mask[self._reader.galleries[name].products] = True
-        return int((mask if self._allowed is None else mask & self._allowed).sum())
-
-    def _words(self) -> Products:
-        """Products by BM25: first those with every word, then those with any."""
-        query, snapshot = self._query, self._reader.snapshot
-        if query.mode == "vector" or not query.texts:
-            return np.empty(0, np.int64)
-        found: dict[int, None] = {}
-        for every in (True, False):
-            expression = match_expression(query.text, query.minus, every=every)
-            if expression is None:
-                break
-            matches = snapshot.words(expression, MAX_WORD_MATCHES)
-            positions = snapshot.positions_of([product for product, _ in matches])
-            if every:
-                self._by_words = frozenset(positions.tolist())
-            found.update(dict.fromkeys(positions.tolist()))
-        products = np.fromiter(found, dtype=np.int64, count=len(found))
-        return products if self._allowed is None else products[self._allowed[products]]
-
-    def _exact_id_first(self, products: Products, scores: Scores) -> tuple[Products, Scores]:
-        """A query that is the id of a product means that product."""
-        found = self._reader.snapshot.product_id_of_query(self._query.text)
-        if found is None:
-            return products, scores
-        position = int(self._reader.snapshot.positions_of([found])[0])
-        if self._allowed is not None and not self._allowed[position]:
-            return products, scores
-        self._by_words |= {position}
-        others = products != position
-        return (
-            np.concatenate([[position], products[others]]),
-            np.concatenate([[1.0], scores[others]]),
-        )
-
-    def _hits(self, products: Products, scores: Scores) -> list[Hit]:
-        snapshot = self._reader.snapshot
-        ids = [int(snapshot.product_ids[position]) for position in products]
-        cards = snapshot.cards(ids)
-        return [
-            self._hit(rank, int(position), cards[product_id], float(score))
-            for rank, (position, product_id, score) in enumerate(
-                zip(products, ids, scores, strict=True), start=self._query.offset + 1
-            )
-        ]
-
-    def _hit(self, rank: int, position: int, card: Card, score: float) -> Hit:
-        matched, strength = self._match(position, card)
-        paths = tuple(self._openable(image.path) for image in card.images)
-        by_words = position in self._by_words
-        return Hit(
-            rank=rank,
-            id=card.key,
-            title=card.title,
-            score=min(1.0, score),  # float16 makes some vectors a bit too long
-            image=matched.image or (paths[0] if paths else None),
-            matched=matched,
-            category=card.category,
-            brand=card.brand,
-            price=card.price,
-            description=card.description,
-            attributes=card.attributes,
-            images=paths,
-            strength=None if strength is None else round(strength, 4),
-            weak=not by_words and strength is not None and strength < 0.5,
-        )
-
-    def _match(self, position: int, card: Card) -> tuple[Matched, float | None]:
-        """The photo or text of a product that the query matches best, and how strongly."""
-        best: tuple[float, float, str, int] | None = None
-        rows = {
-            "images": [image.id for image in card.images],
-            "texts": [text.id for text in card.texts],
-        }
-        for name, query in self._composed.items():
-            gallery = self._reader.galleries[name]
-            if not rows[name]:
-                continue
-            positions = gallery.positions_of(np.array(rows[name], dtype=np.int64))
-            scores = gallery.score(query, positions)
-            winner = int(np.argmax(scores))
-            vector = np.asarray(gallery.vectors[positions[winner]], dtype=np.float32)
-            strength = self._strength(name, vector)
-            # Without calibration strengths of the two kinds cannot be compared: photos first.
-            candidate = (
-                -1.0 if strength is None else strength,
-                float(scores[winner]),
-                name,
-                winner,
-            )
-            if best is None or candidate[0] > best[0]:
-                best = candidate
-        if best is None:
-            return Matched("words"), None
-        strength, cosine, name, winner = best
-        found = None if strength < 0 else strength
-        if position in self._by_words and (found is None or found < 0.5):
-            return Matched("words", cosine=None), found
-        if name == "images":
-            path = self._openable(card.images[winner].path)
-            return Matched("image", image=path, cosine=cosine), found
-        text = card.texts[winner]
-        return Matched("text", field=text.field, text=text.content, cosine=cosine), found
-
-    def _strength(self, gallery: str, vector: Vectors) -> float | None:
-        """The mean of the parts' strengths, by their weights; parts that push away do not count."""
-        total = weights = 0.0
-        for part in self._parts:
-            calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
-            if part.weight > 0 and calibration is not None:
-                total += part.weight * calibration.strength(float(part.vector @ vector))
-                weights += part.weight
-        return total / weights if weights else None
-
-    def _openable(self, path: str) -> str:
-        """A stored path, which is relative to the index, as one that can be opened from here."""
-        return os.path.normpath(self._searcher.index / path)
-
-
-def _extended(
-    products: Products, scores: Scores, more: Products, needed: int
-) -> tuple[Products, Scores]:
-    """Products appended that are not there yet, in their order, with score 0."""
-    rest = more[~np.isin(more, products)][: max(0, needed - len(products))]
-    return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])
+    def _read_file(self, path: Path) -> bytes:
+        try:
+            return read_photo_bytes(path, self._settings.max_image_bytes)
+        except ImageError as error:
+            raise ImageError(f"photo {path}: {error}") from None

@@ -32,9 +32,13 @@ class Settings(BaseSettings):
     index: Path = Field(Path("indexes/default"), description="folder of the index")
     model: str | None = Field(None, description="model; None: the index's own, else `starter`")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    fit: Literal["model", "letterbox", "crop"] = Field(
-        "letterbox",
-        description="how a photo becomes the model's square; `model`: as it was trained",
+    fit: Literal["model", "letterbox", "crop", "squash"] | None = Field(
+        None,
+        description="how a photo becomes the model's square; `model`: as it was trained; "
+        "None: the index's own, else letterbox",
+    )
+    index_type: str | None = Field(
+        None, description="type of FAISS index; None: as it was, else auto"
     )
     batch_size: int = Field(32, ge=1, le=4096, description="images in one forward pass")
     decode_workers: int = Field(

@@ -21,7 +21,7 @@ prepare_environment() {
     shift
     # What was installed is remembered by what was asked for: a second run starts at once.
     stamp=$(cat "$root/setup.cfg" "$root/pyproject.toml" <(echo "$@") | cksum)
-    if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.installed" 2>/dev/null)" = "$stamp" ]; then
+    if [ -x "$venv/bin/python" ] && grep -qxF "$stamp" "$venv/.installed" 2>/dev/null; then
         return
     fi
     python=$(find_python) || return 1
@@ -31,5 +31,5 @@ prepare_environment() {
         echo "error: the installation failed; see above, and run this again" >&2
         return 1
     }
-    echo "$stamp" > "$venv/.installed"
+    echo "$stamp" >> "$venv/.installed"
 }

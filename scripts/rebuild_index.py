@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from retrieval.errors import IndexLocked, RetrievalError
+from retrieval.errors import IndexLocked
 from retrieval.maintenance import rebuild, verify
 from retrieval.progress import Quiet
 from retrieval.settings import load_settings
@@ -30,12 +30,16 @@ FAILED, LOCKED = 1, 4
 
 @click.command(help=__doc__)
 @click.option("--index", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--index-type", type=click.Choice(["auto", *TYPES]), default="auto")
+@click.option("--index-type", type=click.Choice(["auto", *TYPES]))
 @click.option("--wait", type=float, metavar="SECONDS", help="Wait for another writer.")
 @click.option("--verify", "and_verify", is_flag=True, help="Verify what was published.")
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 def main(
-    index: Path | None, index_type: str, wait: float | None, and_verify: bool, log: Path | None
+    index: Path | None,
+    index_type: str | None,
+    wait: float | None,
+    and_verify: bool,
+    log: Path | None,
 ) -> None:
     try:
         settings = load_settings(index=index, lock_timeout=wait)
@@ -44,8 +48,9 @@ def main(
     except IndexLocked as error:
         write_line(log, f"locked error={json.dumps(str(error))}")
         sys.exit(LOCKED)
-    except (RetrievalError, OSError) as error:
-        write_line(log, f"failed error={json.dumps(str(error))}")
+    except Exception as error:
+        # Whatever it was, a full disk as well: monitoring gets its line, not a traceback.
+        write_line(log, f"failed error={json.dumps(' '.join(str(error).split())[:500])}")
         sys.exit(FAILED)
     if problems:
         write_line(log, f"failed error={json.dumps(problems[0].text)}")

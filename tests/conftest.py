@@ -147,5 +147,12 @@ def catalog(index: Path) -> Iterator[Any]:
     yield retrieval.open(index)
 
 
+@pytest.fixture
+def watched(tiny_encoder: Encoder) -> Any:
+    from tests.indexing import Watched
+
+    return Watched(tiny_encoder)
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

@@ -202,8 +202,8 @@ def test_a_file_of_settings_is_read_below_environment_and_flags(
         (["search", "mug"], 1, "retrieval index SOURCE"),
         (["rebuild"], 1, "retrieval index SOURCE"),
         (["index", "none.csv"], 1, "no such file"),
-        (["index", "none.csv", "--map", "title"], 1, "FIELD=COLUMN"),
         (["search"], 1, "retrieval index SOURCE"),
+        (["index", "none.csv", "--map", "title"], 2, "FIELD=COLUMN"),
         (["index"], 2, "Missing argument"),
         (["search", "--limit", "many"], 2, "--limit"),
         (["search", "x", "--mode", "magic"], 2, "--mode"),
@@ -349,3 +349,35 @@ def test_unexpected_errors_are_one_line_too(
     said = capsys.readouterr().err
     assert said == "error: ZeroDivisionError: a b; run with --debug for the traceback\n"
     assert issubclass(RetrievalError, Exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--limit", "0", "x"], 2),
+        ([], 2),
+        (["x", "--where", "nonsense"], 2),
+        (["x", "--weights", "foo=1"], 2),
+        (["--like", "nobody"], 1),
+    ],
+)
+def test_wrong_usage_and_what_is_not_there_have_codes_of_their_own(
+    index: Path, options: list[str], code: int
+) -> None:
+    assert process("search", *options, "--index", index).returncode == code
+
+
+def test_rejects_are_written_also_where_the_run_fails(tmp_path: Path, tiny_model: str) -> None:
+    source = tmp_path / "a.csv"
+    source.write_bytes("id,title\n1,red mug,groß\n2,gr\u00fcn\n".encode("latin-1"))
+    done = run(
+        "index", source, "--index", tmp_path / "i", "--model", tiny_model, "--rejects",
+        tmp_path / "rejects.jsonl",
+    )  # fmt: skip
+    assert done.exit_code == 1
+    assert [reject["row"] for reject in read_json_lines(tmp_path / "rejects.jsonl")] == [2, 3]
+
+
+def test_rollback_makes_no_folder_where_there_is_no_index(tmp_path: Path) -> None:
+    assert run("rollback", "--index", tmp_path / "none").exit_code == 1
+    assert not (tmp_path / "none").exists()

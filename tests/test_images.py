@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -228,3 +229,18 @@ def test_a_letterbox_shows_a_wide_photo_whole() -> None:
     assert (whole[5] == 255).all() and (whole[55] == 255).all()
     cropped = fit_square(marked, 60, "crop").transpose(1, 2, 0)
     assert cropped[30, 1, 0] < 50 and cropped[30, 58, 2] < 50
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "squash"])
+def test_a_thin_photo_is_never_blown_up(fit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaled before it is cropped, a photo of 1 x 60,000 would be one of 3 billion pixels."""
+    made: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def watched(self: Image.Image, size: tuple[int, int], *rest: Any) -> Image.Image:
+        made.append(size)
+        return resize(self, size, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    assert fit_square(Image.new("RGB", (1, 60_000), "red"), 224, fit).shape == (3, 224, 224)  # type: ignore[arg-type]
+    assert made and all(width * height <= 224 * 224 for width, height in made)

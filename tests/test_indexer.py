@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,44 +24,13 @@ from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 from tests.conftest import Shop, draw_product
-
-
-class Watched:
-    """An encoder that counts what it is asked for, and can be made to fail or to wait."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self.images = 0
-        self.texts = 0
-        self.before: Callable[[], None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
-
-    def encode_images(self, squares: Any) -> Any:
-        self.before()
-        self.images += len(squares)
-        return self._encoder.encode_images(squares)
-
-    def encode_texts(self, texts: Any) -> Any:
-        self.texts += len(texts)
-        return self._encoder.encode_texts(texts)
-
-
-@pytest.fixture
-def watched(tiny_encoder: Encoder) -> Watched:
-    return Watched(tiny_encoder)
+from tests.indexing import Watched, run
 
 
 def age(folder: Path) -> None:
     """Makes all photos old enough to be trusted by their time of change."""
     for path in folder.rglob("*"):
         os.utime(path, ns=(10**18, 10**18))
-
-
-def run(shop: Shop, settings: Settings, encoder: Any, **options: Any) -> Any:
-    source = open_source(shop.write(), settings)
-    return Indexer(settings.index, settings, Quiet()).run(source, encoder, **options)
 
 
 def test_only_what_changed_is_touched(
@@ -190,48 +159,6 @@ def test_the_order_of_photos_is_kept(shop: Shop, settings: Settings, watched: Wa
     run(shop, settings, watched)
     hit = retrieval.open(settings.index).search("P-000", mode="lexical")[0]
     assert [Path(path).name for path in hit.images] == ["P-000.png", "P-003.png"]
-
-
-def test_a_moved_catalog_is_not_embedded_again(
-    shop: Shop, settings: Settings, watched: Watched, tmp_path: Path
-) -> None:
-    run(shop, settings, watched)
-    watched.images = watched.texts = 0
-    moved = tmp_path / "elsewhere"
-    shop.folder.rename(moved)
-    shop.folder, shop.path = moved, moved / "catalog.csv"
-    report = run(shop, settings, watched)
-    assert (watched.images, watched.texts) == (0, 0)
-    hit = retrieval.open(settings.index).search("P-000", mode="lexical")[0]
-    assert Path(hit.image or "").samefile(moved / "images" / "P-000.png")
-    assert report.generation == 2
-
-
-def test_another_model_embeds_everything_and_the_first_is_not_forgotten(
-    shop: Shop, tmp_path: Path, tiny_model: str, other_model: str
-) -> None:
-    index = tmp_path / "index"
-    first = retrieval.build(shop.path, index, model=tiny_model)
-    second = retrieval.build(shop.path, index, model=other_model)
-    assert second.embedded == first.embedded
-    assert retrieval.open(index).reader.manifest.model == other_model
-    third = retrieval.build(shop.path, index)
-    assert third.model == other_model, "without --model the index keeps its own"
-    back = retrieval.build(shop.path, index, model=tiny_model)
-    assert back.embedded == 0
-    assert back.generation == 3
-
-
-def test_another_model_embeds_products_of_earlier_sources_too(
-    shop: Shop, tmp_path: Path, tiny_model: str, other_model: str
-) -> None:
-    index = tmp_path / "index"
-    retrieval.build(shop.path, index, model=tiny_model)
-    more = Shop(tmp_path / "more")
-    more.add("X-1", "mug", "red")
-    report = retrieval.build(more.write(), index, model=other_model)
-    assert report.products == 21
-    assert retrieval.open(index).search(image=shop.folder / "images/P-005.png")[0].id == "P-005"
 
 
 def test_a_failing_encoder_loses_nothing_done_before(
@@ -363,16 +290,46 @@ def test_products_of_words_alone_are_found(
     assert hit.image is None and hit.matched.kind in ("text", "words")
 
 
-def test_nothing_stored_is_an_absolute_path(index: Path) -> None:
-    for path in index.rglob("*"):
-        if path.is_file() and path.name != ".lock.json":
-            assert str(index.parent).encode() not in path.read_bytes(), path
+@pytest.mark.parametrize("broken", ["P-001,a,b,c,d,e,f,g,h,i,j,k", 'P-001,"never closed'])
+def test_prune_keeps_a_product_whose_row_is_torn(
+    shop: Shop, settings: Settings, watched: Watched, broken: str
+) -> None:
+    run(shop, settings, watched)
+    lines = shop.path.read_text().splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("P-001"))
+    lines[place] = broken
+    del lines[place + 1]
+    shop.path.write_text("\n".join(lines) + "\n")
+    source = open_source(shop.path, settings)
+    report = Indexer(settings.index, settings, Quiet()).run(source, watched, prune=True)  # type: ignore[arg-type]
+    assert (report.removed, report.products) == (1, 19)
 
 
-def test_stored_vectors_are_the_encoders_own(index: Path, tiny_encoder: Encoder) -> None:
-    reader = retrieval.open(index).reader
-    texts = reader.galleries["texts"]
-    cards = reader.snapshot.cards(reader.snapshot.product_ids.tolist())
-    row = next(iter(cards.values())).texts[0]
-    stored = texts.vectors[texts.positions_of(np.array([row.id]))[0]].astype(np.float32)
-    np.testing.assert_allclose(stored, tiny_encoder.encode_texts([row.content])[0], atol=2e-3)
+def test_where_it_is_not_known_whose_a_broken_row_is_nothing_is_pruned(
+    tmp_path: Path, settings: Settings, watched: Watched
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "1", "title": "Mug"}\n{"id": "2", "title": "Cup"}\n')
+    indexer = Indexer(settings.index, settings, Quiet())
+    indexer.run(open_source(path, settings), watched)  # type: ignore[arg-type]
+    path.write_text('{"id": "1", "title": "Mug"}\n{"id": "2", "tit')
+    report = indexer.run(open_source(path, settings), watched, prune=True)  # type: ignore[arg-type]
+    assert (report.removed, report.products) == (0, 2)
+    assert report.rejects[-1].field == "--prune"
+
+
+def test_vectors_that_nothing_uses_are_dropped(
+    shop: Shop, settings: Settings, watched: Watched
+) -> None:
+    run(shop, settings, watched)
+    for key in shop.rows:
+        shop.rows[key]["description"] += " Now better."
+    run(shop, settings, watched)
+    with sqlite3.connect(settings.index / "catalog.db") as connection:
+        stored = connection.execute("SELECT count(*) FROM vector").fetchone()[0]
+        used = connection.execute(
+            "SELECT count(*) FROM vector WHERE content_hash IN "
+            "(SELECT content_hash FROM image UNION SELECT content_hash FROM text)"
+        ).fetchone()[0]
+    connection.close()
+    assert stored == used

@@ -236,3 +236,30 @@ def test_where_nothing_was_indexed_there_is_nothing_to_rebuild(tmp_path: Path) -
     for attempt in (rebuild, verify):
         with pytest.raises(IndexMissing, match="retrieval index"):
             attempt(settings, Quiet())  # type: ignore[operator]
+
+
+def test_a_rollback_is_no_damage_and_repair_leaves_it(made: Settings) -> None:
+    rebuild(made, Quiet())
+    query(made, "UPDATE state SET value = value + 1")
+    rollback(made)
+    assert problems(made) == []
+    assert verify(made, Quiet(), repair=True).repaired == ()
+    assert list_generations(made.index)["current"] == 1
+
+
+def test_a_damaged_catalog_is_a_problem_not_a_crash(made: Settings) -> None:
+    path = made.index / "catalog.db"
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\x5a" * (len(data) - 8192)
+    path.write_bytes(data)
+    found = problems(made)
+    assert any("restore a backup" in problem for problem in found)
+
+
+def test_the_type_that_was_chosen_stays(made: Settings, shop: Shop, tiny_model: str) -> None:
+    rebuild(made, Quiet(), "hnsw")
+    shop.rows["P-000"]["title"] = "Renamed"
+    retrieval.build(shop.write(), made.index, model=tiny_model)
+    assert retrieval.open(made.index).reader.manifest.index_type == "hnsw"
+    assert rebuild(made, Quiet()).index_type == "hnsw"
+    assert rebuild(made, Quiet(), "auto").index_type == "flat"

@@ -168,7 +168,7 @@ def test_pages_put_together_are_the_whole_list(
 
 
 def test_pages_go_on_beyond_what_is_fused(catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.searcher.POOL", 3)
+    monkeypatch.setattr("retrieval.answering.POOL", 3)
     monkeypatch.setattr("retrieval.ranking.POOL", 3)
     whole = ids(catalog.search("red mug", limit=20))
     assert len(set(whole)) == 20
@@ -310,3 +310,57 @@ def test_first_in_every_list_scores_one() -> None:
     assert (products[0], scores[0]) == (4, 1.0)
     assert products[1:].tolist() == [1, 2], "equal scores stand by id"
     assert len(fuse({}, {}, np.arange(5))[0]) == 0
+
+
+def test_words_alone_are_counted_to_the_last(
+    make_shop: Callable[..., Shop], tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.answering.POOL", 5)
+    monkeypatch.setattr("retrieval.ranking.POOL", 5)
+    shop = make_shop(30)
+    retrieval.build(shop.path, tmp_path / "i", model=tiny_model)
+    catalog = retrieval.open(tmp_path / "i")
+    assert catalog.search("number", mode="lexical").total == 30
+    assert len(catalog.search("number", mode="lexical", offset=28)) == 2
+    assert catalog.search("number", mode="lexical", where={"colour": "blue"}).total == 6
+
+
+def test_equal_words_stand_by_id(tmp_path: Path, tiny_model: str) -> None:
+    shop = Shop(tmp_path / "s")
+    for key in ("z", "a", "m"):
+        shop.add(key, "mug", "red", title="Mug", description="", image="")
+    retrieval.build(shop.write(), tmp_path / "i", model=tiny_model)
+    assert ids(retrieval.open(tmp_path / "i").search("mug", mode="lexical")) == ["a", "m", "z"]
+
+
+def test_a_picture_is_seen_like_its_file(catalog: Any) -> None:
+    clear = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    white = Image.new("RGB", (40, 40), "white")
+    scores = [[hit.score for hit in catalog.search(image=image)] for image in (clear, white)]
+    assert scores[0] == scores[1]
+
+
+def test_weight_0_silences_the_words(catalog: Any) -> None:
+    by_likeness = ids(catalog.search(like="P-003"))
+    assert ids(catalog.search("mug", like="P-003", weights={"text": 0})) == by_likeness
+
+
+def test_an_index_behind_a_link_gives_photos_that_open(index: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "link").symlink_to(index)
+    hit = retrieval.open(tmp_path / "deep" / "er" / "link").search(like="P-003")[0]
+    assert Path(hit.image).is_file()
+
+
+def test_a_reader_notices_an_index_made_anew(
+    index: Path, make_shop: Callable[..., Shop], tiny_model: str
+) -> None:
+    """Deleted and made again it has the same number, and nothing else in common."""
+    catalog = retrieval.open(index)
+    assert catalog.search("P-000", mode="lexical")[0].id == "P-000"
+    for path in sorted(index.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    other = make_shop(3, "other")
+    other.rows = {f"Q{key}": {**row, "id": f"Q{key}"} for key, row in other.rows.items()}
+    retrieval.build(other.write(), index, model=tiny_model)
+    assert catalog.search("mug", mode="lexical")[0].id == "QP-000"

@@ -172,3 +172,30 @@ def test_unknown_types_and_damaged_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "x.faiss").write_bytes(b"nothing")
     with pytest.raises(IndexDamaged, match="rebuild"):
         AnnIndex.load(tmp_path / "x.faiss", "flat", 0)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivf-sq8"])
+def test_a_filter_costs_an_approximate_index_no_recall(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Allowed rows that lie together, away from most: what the index visits first is not them."""
+    monkeypatch.setattr("retrieval.vectors.gallery.GATHER_ROWS", 0)
+    vectors = clustered(12_000)
+    found = gallery(vectors, kind)
+    queries = off_cloud(vectors, 40)
+    tune(found.index, vectors, found.ids, {"texts": queries}, goal=0.98)
+    allowed = vectors[:, 1] > np.quantile(vectors[:, 1], 0.85)
+    exact = np.where(allowed, queries @ vectors.astype(np.float32).T, -2)
+    hits = sum(
+        len(set(np.argsort(-row)[:20]) & set(found.nearest(q, 20, allowed).positions[:20].tolist()))
+        for q, row in zip(queries, exact, strict=True)
+    )
+    assert hits / 800 >= 0.98
+
+
+def test_scoring_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = clustered(100)
+    query = off_cloud(vectors, 1)[0]
+    whole = gallery(vectors).score(query, np.arange(100))
+    monkeypatch.setattr("retrieval.vectors.gallery.CHUNK", 7)
+    assert np.array_equal(gallery(vectors).score(query, np.arange(100)), whole)

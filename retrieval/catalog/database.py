@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from retrieval.errors import CatalogError
 
 FILE_NAME = "catalog.db"
 BUSY_SECONDS = 30
+SQL_VARIABLES = 500  # a statement of SQLite takes 999 in its oldest builds
 
 
 def open_catalog(path: Path) -> Engine:
@@ -98,3 +100,9 @@ def checkpoint(engine: Engine) -> None:
     with contextlib.closing(engine.raw_connection()) as connection:
         # Not within a transaction, which would hold the log.
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def in_chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Slices that fit into one statement's variables."""
+    for start in range(0, len(items), SQL_VARIABLES):
+        yield items[start : start + SQL_VARIABLES]

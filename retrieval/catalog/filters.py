@@ -6,8 +6,8 @@ Several values of one field are alternatives; several fields must all hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
@@ -45,23 +45,28 @@ def parse_filter(expression: str) -> Filter:
         raise QueryError(
             f"filter {expression!r} is not FIELD=VALUE; operators: {' '.join(OPERATORS)}"
         )
-    return _checked(Filter(*found.groups()))
+    field, operator, value = found.groups()
+    return _checked(Filter(field, operator, value))
 
 
-def filters_from(where: Mapping[str, Any] | Iterable[str] | None) -> tuple[Filter, ...]:
+def filters_from(where: Mapping[str, Any] | Iterable[str] | str | None) -> tuple[Filter, ...]:
     """Filters from expressions, or from `{"category": "Chairs", "price": {"<": 100}}`.
 
     A value may be a list (any of them), or a mapping of operators to values.
     """
     if where is None:
         return ()
+    if isinstance(where, str):
+        return (parse_filter(where),)
     if not isinstance(where, Mapping):
         return tuple(parse_filter(expression) for expression in where)
     filters: list[Filter] = []
     for field, wanted in where.items():
         if isinstance(wanted, Mapping):
             filters += [Filter(field, str(op), _text(value)) for op, value in wanted.items()]
-        elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        elif isinstance(wanted, Collection) and not isinstance(wanted, str):
+            if not wanted:
+                raise QueryError(f"filter on {field!r} has no value; leave it out, or give one")
             filters += [Filter(field, "=", _text(value)) for value in wanted]
         else:
             filters.append(Filter(field, "=", _text(wanted)))
@@ -126,7 +131,9 @@ def _has_attribute(
     # By json_each, not by a JSON path: a path cannot spell every name that a column may have.
     each = func.json_each(Product.attributes).table_valued("key", "value", "type")
     return exists(
-        select(1).select_from(each).where(each.c.key == name, test(each.c.value, each.c.type))
+        select(1)
+        .select_from(each)
+        .where(func.lower(each.c.key) == func.lower(name), test(each.c.value, each.c.type))
     )
 
 
@@ -145,11 +152,14 @@ def _is_number(column: Any) -> ColumnElement[bool]:
     return and_(
         column.is_not(None),
         trimmed.op("GLOB")("*[0-9]*"),
-        ~trimmed.op("GLOB")("*[^0-9.+eE-]*"),
+        ~trimmed.op("GLOB")("*[^0-9.-]*"),
+        ~trimmed.op("GLOB")("?*-*"),
     )
 
 
 def _checked(one: Filter) -> Filter:
+    if one.field.lower() in COLUMNS:
+        one = replace(one, field=one.field.lower())
     if one.operator not in OPERATORS:
         raise QueryError(f"operator {one.operator!r} is unknown; operators: {' '.join(OPERATORS)}")
     if "\0" in one.field + one.value or not _is_unicode(one.field + one.value):

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import URL, ColumnElement, Connection, Engine, create_engine, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
+from retrieval.catalog.database import in_chunks
+from retrieval.catalog.filters import Filter, condition
 from retrieval.catalog.models import Base, Image, Product, ProductText
-from retrieval.catalog.store import in_chunks
 from retrieval.errors import IndexDamaged
 
 FILE_NAME = "snapshot.db"
+KEPT_MASKS = 64
 FULL_TEXT = "product_words"
 WORD_COLUMNS = ("key", "title", "description", "category", "brand", "attributes")
 _TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
@@ -90,6 +92,7 @@ def write_snapshot(catalog: Path, target: Path) -> None:
             "SELECT id, key, title, description, category, brand, "
             "(SELECT group_concat(value, ' ') FROM json_each(product.attributes)) FROM product"
         )
+        connection.execute("CREATE INDEX product_key_nocase ON product (key COLLATE NOCASE)")
         connection.commit()
         connection.execute("DETACH DATABASE source")
         connection.execute("ANALYZE")
@@ -105,6 +108,7 @@ class Snapshot:
         self.engine: Engine = create_engine(
             "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
         )
+        self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
         try:
             self.product_ids, self.key_order = self._read_order()
         except DatabaseError as error:
@@ -127,16 +131,26 @@ class Snapshot:
     def close(self) -> None:
         self.engine.dispose()
 
-    def positions_of(self, product_ids: Sequence[int]) -> npt.NDArray[np.int64]:
+    def positions_of(
+        self, product_ids: Sequence[int] | npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
         """Where these primary keys, all of which must exist, stand in `product_ids`."""
         return np.searchsorted(self.product_ids, np.asarray(product_ids, dtype=np.int64))
 
-    def matching(self, condition: ColumnElement[bool]) -> npt.NDArray[np.bool_]:
-        """(n,) which products meet the condition."""
-        mask = np.zeros(len(self.product_ids), dtype=np.bool_)
-        with self.engine.connect() as connection:
-            found = connection.execute(select(Product.id).where(condition)).scalars().all()
-        mask[self.positions_of(found)] = True
+    def matching(self, filters: tuple[Filter, ...]) -> npt.NDArray[np.bool_]:
+        """(n,) which products meet the filters; read-only."""
+        mask = self._masks.get(filters)
+        if mask is None:
+            mask = np.zeros(len(self.product_ids), dtype=np.bool_)
+            query = select(Product.id).where(condition(filters))
+            with self.engine.connect() as connection:
+                found = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+            mask[self.positions_of(found)] = True
+            mask.flags.writeable = False
+            if len(self._masks) >= KEPT_MASKS:
+                self._masks.clear()
+            # The rows never change, and people page through one filter.
+            self._masks[filters] = mask
         return mask
 
     def product_id(self, key: str) -> int | None:
@@ -146,18 +160,15 @@ class Snapshot:
         return None if found is None else int(found)
 
     def product_id_of_query(self, query: str) -> int | None:
-        """The product whose id is what was typed, whatever its case."""
+        """The product whose id is what was typed; whatever its case, if only one is."""
+        query = query.strip()
+        same = select(Product.id, Product.key).where(Product.key.collate("NOCASE") == query)
         with self.engine.connect() as connection:
-            rows = (
-                connection.execute(
-                    select(Product.id)
-                    .where(Product.key.collate("NOCASE") == query.strip())
-                    .limit(2)
-                )
-                .scalars()
-                .all()
-            )
-        return int(rows[0]) if len(rows) == 1 else None
+            rows = connection.execute(same.limit(10)).all()
+        exact = [row.id for row in rows if row.key == query]
+        if exact or len(rows) == 1:
+            return int(exact[0] if exact else rows[0].id)
+        return None
 
     def rows_of(self, product_id: int) -> dict[str, list[int]]:
         """Primary keys of a product's photos (by position) and texts."""
@@ -185,15 +196,15 @@ class Snapshot:
                     )
         return cards
 
-    def words(self, match: str, limit: int) -> list[tuple[int, float]]:
-        """(primary key, BM25 score, higher is better) of the products that FTS5 matches."""
+    def words(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
+        """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
         weights = "8.0, 4.0, 1.0, 2.0, 2.0, 1.5"  # in the order of WORD_COLUMNS
         statement = text(
             f"SELECT rowid, -bm25({FULL_TEXT}, {weights}) AS score FROM {FULL_TEXT} "
             f"WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
         )
         with self.engine.connect() as connection:
-            rows = connection.execute(statement, {"match": match, "limit": limit})
+            rows = connection.execute(statement, {"match": match, "limit": limit or -1})
             return [(int(row[0]), float(row[1])) for row in rows]
 
 

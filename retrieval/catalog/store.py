@@ -13,12 +13,12 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from retrieval.catalog.database import in_chunks
 from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, State, Vector
 from retrieval.encoders.base import Encoder
-from retrieval.sources.records import ProductRecord
+from retrieval.products import ProductRecord
 
 REVISION = "revision"
-SQL_VARIABLES = 500  # a statement of SQLite takes 999 in its oldest builds
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,21 @@ class CatalogStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def register_encoder(self, encoder: Encoder) -> int:
-        """The id of the encoder's row, made where it is new."""
+    def register_encoder(self, encoder: Encoder, name: str) -> int:
+        """The id of the encoder's row, made where it is new; `name` is how to load it."""
         with self.engine.begin() as connection:
             known = connection.execute(
-                select(EncoderRow.id).where(EncoderRow.fingerprint == encoder.fingerprint)
-            ).scalar()
+                select(EncoderRow).where(EncoderRow.fingerprint == encoder.fingerprint)
+            ).first()
             if known is not None:
-                connection.execute(
-                    update(EncoderRow).where(EncoderRow.id == known).values(name=encoder.name)
-                )
-                return known
+                if known.name != name:  # its folder was moved: readers must learn where it is
+                    change = update(EncoderRow).where(EncoderRow.id == known.id)
+                    connection.execute(change.values(name=name))
+                    _bump_revision(connection)
+                return int(known.id)
             row = insert(EncoderRow).values(
                 fingerprint=encoder.fingerprint,
-                name=encoder.name,
+                name=name,
                 dim=encoder.dim,
                 details=encoder.details.as_dict(),
                 active=False,
@@ -121,7 +122,7 @@ class CatalogStore:
             }
 
     def load(self, keys: Sequence[str], encoder_id: int | None) -> dict[str, StoredProduct]:
-        """What is stored of the products with these keys, which may be at most SQL_VARIABLES."""
+        """What is stored of the products with these keys, few enough for one statement."""
         with self.engine.connect() as connection:
             products = connection.execute(
                 select(Product.id, Product.key, Product.row_hash).where(Product.key.in_(keys))
@@ -186,17 +187,20 @@ class CatalogStore:
                 _bump_revision(connection)
         return len(gone)
 
-    def drop_unused_vectors(self, keep_encoders: Sequence[int]) -> int:
-        """Drops vectors that no photo or text has, and encoders that are not to be kept."""
+    def remove(self, keys: Sequence[str]) -> None:
+        """Drops the products with these keys."""
+        with self.engine.begin() as connection:
+            for chunk in in_chunks(keys):
+                connection.execute(delete(Product).where(Product.key.in_(chunk)))
+            _bump_revision(connection)
+
+    def drop_unused_vectors(self) -> int:
+        """Drops the vectors that no photo and no text has any more; returns how many."""
         used = exists().where(Image.content_hash == Vector.content_hash) | exists().where(
             ProductText.content_hash == Vector.content_hash
         )
         with self.engine.begin() as connection:
-            dropped = connection.execute(delete(Vector).where(~used)).rowcount
-            old = select(EncoderRow.id).where(EncoderRow.id.not_in(keep_encoders))
-            dropped += connection.execute(delete(Vector).where(Vector.encoder_id.in_(old))).rowcount
-            connection.execute(delete(EncoderRow).where(EncoderRow.id.not_in(keep_encoders)))
-        return dropped
+            return connection.execute(delete(Vector).where(~used)).rowcount
 
     def incomplete_ids(self, encoder_id: int) -> list[int]:
         """Primary keys of products that lack a vector of this encoder."""
@@ -235,12 +239,6 @@ def to_blob(vector: npt.NDArray[np.float32]) -> bytes:
     return vector.astype("<f2").tobytes()
 
 
-def in_chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Slices that fit into one statement's variables."""
-    for start in range(0, len(items), SQL_VARIABLES):
-        yield items[start : start + SQL_VARIABLES]
-
-
 def read_revision(connection: Connection) -> int:
     value = connection.execute(select(State.value).where(State.name == REVISION)).scalar()
     return int(value or 0)
@@ -272,52 +270,57 @@ def _write_product(connection: Connection, change: ProductChange) -> None:
     else:
         product_id = change.stored.id
         connection.execute(update(Product).where(Product.id == product_id).values(**values))
-    _write_images(connection, product_id, change.images)
-    _write_texts(connection, product_id, record)
+    _write_images(connection, product_id, change.images, new=change.stored is None)
+    _write_texts(connection, product_id, record, new=change.stored is None)
 
 
-def _write_images(connection: Connection, product_id: int, images: Sequence[StoredImage]) -> None:
+def _write_images(
+    connection: Connection, product_id: int, images: Sequence[StoredImage], new: bool
+) -> None:
     """Replaces the photos of a product; one that shows the same keeps its id."""
-    old = connection.execute(
-        select(Image.id, Image.content_hash).where(Image.product_id == product_id)
-    ).all()
     free: dict[str, list[int]] = {}
-    for row in old:
-        free.setdefault(row.content_hash, []).append(row.id)
+    if not new:
+        query = select(Image.id, Image.content_hash).where(Image.product_id == product_id)
+        for row in connection.execute(query):
+            free.setdefault(row.content_hash, []).append(row.id)
+    added: list[dict[str, Any]] = []
     for position, image in enumerate(images):
-        values = {
-            "product_id": product_id,
-            "position": position,
-            **{name: value for name, value in vars(image).items() if name != "has_vector"},
-        }
+        values = {name: value for name, value in vars(image).items() if name != "has_vector"}
+        values.update(product_id=product_id, position=position)
         kept = free.get(image.content_hash)
         if kept:
             connection.execute(update(Image).where(Image.id == kept.pop(0)).values(**values))
         else:
-            connection.execute(insert(Image).values(**values))
-    gone = [image_id for ids in free.values() for image_id in ids]
-    for chunk in in_chunks(gone):
+            added.append(values)
+    if added:
+        connection.execute(insert(Image), added)
+    for chunk in in_chunks([image_id for ids in free.values() for image_id in ids]):
         connection.execute(delete(Image).where(Image.id.in_(chunk)))
 
 
-def _write_texts(connection: Connection, product_id: int, record: ProductRecord) -> None:
+def _write_texts(connection: Connection, product_id: int, record: ProductRecord, new: bool) -> None:
     """Replaces the texts of a product; one that says the same keeps its id."""
-    old = connection.execute(
-        select(ProductText.id, ProductText.field, ProductText.content_hash).where(
-            ProductText.product_id == product_id
-        )
-    ).all()
-    kept = {(row.field, row.content_hash): row.id for row in old}
-    for name, content in record.texts:
+    kept: dict[tuple[str, str], int] = {}
+    if not new:
+        query = select(ProductText.id, ProductText.field, ProductText.content_hash)
+        for row in connection.execute(query.where(ProductText.product_id == product_id)):
+            kept[row.field, row.content_hash] = row.id
+    added = []
+    for field, content in record.texts:
         hashed = text_hash(content)
-        if kept.pop((name, hashed), None) is None:
-            connection.execute(
-                insert(ProductText).values(
-                    product_id=product_id, field=name, content=content, content_hash=hashed
-                )
+        if kept.pop((field, hashed), None) is None:
+            added.append(
+                {
+                    "product_id": product_id,
+                    "field": field,
+                    "content": content,
+                    "content_hash": hashed,
+                }
             )
-    for text_id in kept.values():
-        connection.execute(delete(ProductText).where(ProductText.id == text_id))
+    if added:
+        connection.execute(insert(ProductText), added)
+    for chunk in in_chunks(list(kept.values())):
+        connection.execute(delete(ProductText).where(ProductText.id.in_(chunk)))
 
 
 def _images_of(

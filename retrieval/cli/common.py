@@ -15,12 +15,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 import rich.console
 
-from retrieval.errors import RetrievalError
+from retrieval.errors import NotFound, QueryError, RetrievalError
 from retrieval.settings import load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-ERROR, REJECTED, STOPPED = 1, 3, 130
+ERROR, USAGE, REJECTED, STOPPED = 1, 2, 3, 130
 
 
 def common_options(function: Function) -> Function:
@@ -86,6 +86,8 @@ def run_main(command: click.Group) -> NoReturn:
         code = 0
     except RetrievalError as error:
         code = _tell(error, debug)
+        if isinstance(error, QueryError) and not isinstance(error, NotFound):
+            code = USAGE
     except Exception as error:
         code = _tell(_unexpected(error), debug)
     sys.exit(code if isinstance(code, int) else 0)

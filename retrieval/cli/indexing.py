@@ -9,8 +9,10 @@ from typing import Any
 import click
 import rich.table
 
+from retrieval.building import index_source
 from retrieval.cli.common import REJECTED, common_options, console, note, print_json
 from retrieval.encoders import STARTER, list_models
+from retrieval.errors import SourceError
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
@@ -53,17 +55,20 @@ def index(
     split by |, relative to the file. Run it again after a change: only what changed is embedded.
     """
     progress = for_this_terminal()
-    opened = open_source(source, settings, parse_map(mapping))
+    opened = open_source(source, settings, _map_option(mapping))
     _show_mapping(opened)
-    if dry_run:
-        report = Indexer(settings.index, settings, progress).preview(opened, prune=prune)
-    else:
-        from retrieval.building import index_source
-
-        report = index_source(opened, settings, progress, prune=prune)
     file = rejects or (None if dry_run else settings.index / "rejects.jsonl")
-    if file is not None:
-        write_rejects(file, report.rejects)
+    rejected: list[Reject] = []
+    try:
+        if dry_run:
+            indexer = Indexer(settings.index, settings, progress, rejected)
+            report = indexer.preview(opened, prune=prune)
+        else:
+            report = index_source(opened, settings, progress, prune=prune, rejects=rejected)
+    finally:
+        # Also where the run failed or was stopped: why is most wanted then.
+        if file is not None and (rejected or settings.index.exists()):
+            write_rejects(file, rejected)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -87,6 +92,13 @@ def models(settings: Settings, as_json: bool) -> None:  # noqa: ARG001
         name = f"{entry['name']}  (bundled)" if entry["bundled"] else entry["name"]
         table.add_row(name, _or_dash(entry["dim"]), _or_dash(entry["image_size"]))
     console().print(table)
+
+
+def _map_option(mapping: str | None) -> dict[str, str]:
+    try:
+        return parse_map(mapping)
+    except SourceError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def write_rejects(path: Path, rejects: list[Reject]) -> None:
@@ -137,7 +149,7 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
 
 def describe(reject: Reject) -> str:
     """A reject as one line."""
-    where = f"row {reject.row}" if reject.row is not None else "stored product"
+    where = f"row {reject.row}" if reject.row is not None else "index"
     name = f" ({reject.key})" if reject.key else ""
     value = f" {reject.value!r}" if reject.value else ""
     return f"{where}{name}, {reject.field}{value}: {reject.reason}"

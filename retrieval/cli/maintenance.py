@@ -16,12 +16,10 @@ from retrieval.vectors.ann import TYPES
 @click.option(
     "--index-type",
     type=click.Choice(["auto", *TYPES]),
-    default="auto",
-    show_default=True,
-    help="auto searches exactly while that is fast, then by compressed cells.",
+    help="auto searches exactly while that is fast, then by compressed cells [default: as before].",
 )
 @common_options
-def rebuild(settings: Settings, as_json: bool, index_type: str) -> None:
+def rebuild(settings: Settings, as_json: bool, index_type: str | None) -> None:
     """Derive the FAISS index again from the stored vectors and publish it; no model runs."""
     report = maintenance.rebuild(settings, for_this_terminal(), index_type)
     if as_json:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
-from retrieval.encoders.names import STARTER, parse_model_name
+from retrieval.encoders.names import STARTER, name_from_here, parse_model_name, portable_name
 
 if TYPE_CHECKING:
     from retrieval.settings import Settings
@@ -19,8 +18,10 @@ __all__ = [
     "Vectors",
     "list_models",
     "load_encoder",
+    "name_from_here",
     "normalise",
     "parse_model_name",
+    "portable_name",
 ]
 
 
@@ -36,36 +37,12 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
     return OpenClipEncoder(name, settings)
 
 
-@dataclass(frozen=True)
-class ModelEntry:
-    """A row of `retrieval models`; `dim` and `image_size` are None where no config says them."""
-
-    name: str
-    pretrained: str | None
-    bundled: bool
-    dim: int | None
-    image_size: int | None
-
-
 def list_models() -> list[dict[str, Any]]:
-    """The bundled model, then every pair of architecture and tag that open_clip knows."""
-    import open_clip
+    """The bundled model, then every pair of architecture and tag that open_clip knows.
 
-    starter = open_clip.get_model_config(parse_model_name(STARTER).architecture)
-    entries = [_entry(STARTER, None, starter)]
-    for architecture, tag in open_clip.list_pretrained():
-        config = open_clip.get_model_config(architecture)
-        entries.append(_entry(f"{architecture}/{tag}", tag, config))
-    return [asdict(entry) for entry in entries]
+    Each has `name`, `pretrained`, `bundled`, `dim` and `image_size`; the last two are None where
+    no config on this machine says them.
+    """
+    from retrieval.encoders.openclip import known_models
 
-
-def _entry(name: str, tag: str | None, config: dict[str, Any] | None) -> ModelEntry:
-    config = config or {}
-    size = config.get("vision_cfg", {}).get("image_size")
-    return ModelEntry(
-        name=name,
-        pretrained=tag,
-        bundled=name == STARTER,
-        dim=config.get("embed_dim"),
-        image_size=size if isinstance(size, int) or size is None else int(size[0]),
-    )
+    return known_models()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,21 @@ class ModelName:
         if self.architecture.startswith(LOCAL):
             return Path(self.architecture.removeprefix(LOCAL))
         return None
+
+
+def portable_name(given: str, index: Path) -> str:
+    """The name as an index stores it: a local folder relative to that of the index."""
+    if not given.startswith(LOCAL):
+        return given
+    folder = Path(given.removeprefix(LOCAL)).resolve()
+    return LOCAL + Path(os.path.relpath(folder, index.resolve())).as_posix()
+
+
+def name_from_here(stored: str, index: Path) -> str:
+    """The name that an index stored, as it can be loaded from the current folder."""
+    if not stored.startswith(LOCAL):
+        return stored
+    return LOCAL + os.path.normpath(index.resolve() / stored.removeprefix(LOCAL))
 
 
 def parse_model_name(given: str) -> ModelName:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
-from retrieval.encoders.names import ModelName, parse_model_name
+from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.splitting import split_text
 from retrieval.errors import EncoderError
 from retrieval.images import Fit, fit_square
@@ -53,7 +53,7 @@ class OpenClipEncoder:
         self._fit: Fit = (
             _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
             if settings.fit == "model"
-            else settings.fit
+            else settings.fit or "letterbox"
         )
         self._resample = (
             Image.Resampling.BILINEAR
@@ -140,6 +140,28 @@ class OpenClipEncoder:
                 # leaves room for two only.
                 return max(0, len(inner(text)["input_ids"]) - SPECIAL_TOKENS)
             return int((self._tokenizer([text]) != 0).sum())
+
+
+def known_models() -> list[dict[str, Any]]:
+    """See `retrieval.encoders.list_models`."""
+    starter = open_clip.get_model_config(parse_model_name(STARTER).architecture)
+    models = [_entry(STARTER, None, starter)]
+    for architecture, tag in open_clip.list_pretrained():
+        config = open_clip.get_model_config(architecture)
+        models.append(_entry(f"{architecture}/{tag}", tag, config))
+    return models
+
+
+def _entry(name: str, tag: str | None, config: dict[str, Any] | None) -> dict[str, Any]:
+    config = config or {}
+    size = config.get("vision_cfg", {}).get("image_size")
+    return {
+        "name": name,
+        "pretrained": tag,
+        "bundled": name == STARTER,
+        "dim": config.get("embed_dim"),
+        "image_size": size if isinstance(size, int) or size is None else int(size[0]),
+    }
 
 
 def _load_model(name: ModelName, device: torch.device) -> Any:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retrieval.errors import SourceError
+from retrieval.products import ProductRecord, Reject
 from retrieval.settings import Settings
 from retrieval.sources.columns import apply_map, check_mapping, guess_mapping, parse_map
 from retrieval.sources.folder import ImageFolder
-from retrieval.sources.records import ProductRecord, Reject, RowReader
+from retrieval.sources.records import EMPTY_ROW, RowReader
 from retrieval.sources.tables import CsvTable, JsonlTable, ParquetTable
 
-__all__ = ["ProductRecord", "Reject", "Source", "open_source", "parse_map"]
+__all__ = ["EMPTY_ROW", "ProductRecord", "Reject", "Source", "open_source", "parse_map"]
 
 _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
     ".csv": CsvTable,
@@ -47,6 +48,8 @@ class Source:
         used = {column for columns in mapping.values() for column in columns}
         self.attributes = [column for column in table.columns if column not in used]
         self._table = table
+        if isinstance(table, CsvTable) and mapping.get("id"):
+            table.key_column = mapping["id"][0]
         base = (path if path.is_dir() else path.parent).resolve()
         self._reader = RowReader(mapping, base, limit)
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
+from retrieval.errors import SourceError
 from retrieval.images import SUFFIXES
+from retrieval.products import Reject
 from retrieval.sources.columns import FIELDS
-from retrieval.sources.records import MAX_KEY_CHARACTERS, Reject, title_from_path
+from retrieval.sources.records import MAX_KEY_CHARACTERS, title_from_path
 
 MAX_SIDECAR_BYTES = 1_000_000
 # Folders that programs keep for themselves: thumbnails, versions, what was thrown away.
@@ -52,12 +54,17 @@ class ImageFolder:
             yield number, cells
 
     def _images(self) -> Iterator[Path]:
-        for folder, folders, files in os.walk(self.path):
+        for folder, folders, files in os.walk(self.path, onerror=_refuse):
             folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
             for name in sorted(files):
                 # `._photo.jpg` is what macOS leaves beside a photo: no image, whatever its name.
                 if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._"):
                     yield Path(folder) / name
+
+
+def _refuse(error: OSError) -> None:
+    # Passed over in silence, all that lies in it would seem gone, and `--prune` would drop it.
+    raise SourceError(f"{error.filename} cannot be listed ({error.strerror}); make it readable")
 
 
 def _key_of(name: str) -> str:

@@ -9,15 +9,16 @@ import math
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 import nh3
 from price_parser import Price
 
-from retrieval.sources.columns import FIELDS
+from retrieval.products import ProductRecord, Reject
 
+EMPTY_ROW = "the row is empty; delete it or fill it in"
 MAX_KEY_CHARACTERS = 200
 MAX_PRICE_CHARACTERS = 40
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -25,64 +26,6 @@ _PRICE = re.compile(r"\s*[^\d\s-]{0,4}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,4}\s*")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 _HASHLIKE = re.compile(r"[0-9a-f-]{16,}", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Something of a source that was left out, alone.
-
-    Attributes:
-        row: as a spreadsheet counts, the header being row 1; None where there are no rows.
-        key: the product's id, where it could be read.
-        field: the column, or `row` where the row as a whole is unusable.
-        value: what stood there, shortened.
-        reason: one line, with what to do.
-    """
-
-    row: int | None
-    key: str | None
-    field: str
-    value: str
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-
-@dataclass(frozen=True)
-class ProductRecord:
-    """A product as its source describes it, cleaned.
-
-    Attributes:
-        images: as the source writes them, to be found below `base`.
-        rejects: what was left out of this row; the product itself is good.
-        row_hash: hex SHA-256 of all that the source says of it; equal rows, equal hashes.
-    """
-
-    key: str
-    title: str
-    description: str
-    category: str | None
-    brand: str | None
-    price: float | None
-    attributes: dict[str, Any]
-    images: tuple[str, ...]
-    base: Path
-    row: int | None = None
-    rejects: tuple[Reject, ...] = ()
-    row_hash: str = field(default="")
-
-    def __post_init__(self) -> None:
-        if not self.row_hash:
-            object.__setattr__(self, "row_hash", _hash_row(self))
-
-    @property
-    def texts(self) -> list[tuple[str, str]]:
-        """The texts to embed, as (field, content), none twice."""
-        texts = [("title", self.title)] if self.title else []
-        if self.description and self.description != self.title:
-            texts.append(("description", self.description))
-        return texts
 
 
 @dataclass(frozen=True)
@@ -96,7 +39,7 @@ class RowReader:
     def read(self, row: int, cells: Mapping[str, Any]) -> ProductRecord | Reject:
         """A record with what is good of a row, or a Reject where nothing is."""
         if all(_text(value) == "" for value in cells.values()):
-            return Reject(row, None, "row", "", "the row is empty; delete it or fill it in")
+            return Reject(row, None, "row", "", EMPTY_ROW)
         problem = self._unusable_cell(cells)
         if problem is not None:
             return Reject(row, self._key_or_none(cells), *problem)
@@ -151,7 +94,7 @@ class RowReader:
         return None
 
     def _key_or_none(self, cells: Mapping[str, Any]) -> str | None:
-        key = self._first(cells, "id")[:MAX_KEY_CHARACTERS]
+        key = _CONTROL.sub("", self._first(cells, "id"))[:MAX_KEY_CHARACTERS]
         return key.encode("utf-8", "replace").decode() or None
 
     def _key(self, cells: Mapping[str, Any]) -> str:
@@ -302,9 +245,3 @@ def _is_unicode(text: str) -> bool:
 def _short(text: str) -> str:
     text = text.encode("utf-8", "replace").decode().replace("\x00", "\\0")
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _hash_row(record: ProductRecord) -> str:
-    said = [getattr(record, name) for name in FIELDS if name not in ("id", "image")]
-    canonical = json.dumps([said, record.attributes, record.images], sort_keys=True, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()

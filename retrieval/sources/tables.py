@@ -8,7 +8,7 @@ import io
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,8 +16,8 @@ import pyarrow
 import pyarrow.parquet
 
 from retrieval.errors import SourceError
+from retrieval.products import Reject
 from retrieval.sources.columns import guess_mapping
-from retrieval.sources.records import Reject
 
 Row = tuple[int, dict[str, Any]]
 
@@ -39,7 +39,13 @@ codecs.register_error("retrieval-mark", lambda error: ("\udc80", error.end))  # 
 
 
 class CsvTable:
-    """A delimited file with a header row. Row 1 is the header, as spreadsheets count."""
+    """A delimited file with a header row. Row 1 is the header, as spreadsheets count.
+
+    Attributes:
+        key_column: the column of the id, so that a row that cannot be used still says whose it is.
+    """
+
+    key_column: str | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,13 +65,14 @@ class CsvTable:
         next(records)
         for number, cells in records:
             if isinstance(cells, Reject):
-                yield cells
+                start = next(csv.reader([cells.value], delimiter=self.delimiter), [])
+                yield replace(cells, key=self._key(start[:-1]))
                 continue
             spare = [cell for cell in cells[len(self.columns) :] if cell.strip()]
             if spare:
                 yield Reject(
                     number,
-                    None,
+                    self._key(cells),
                     "row",
                     spare[0][:120],
                     f"the row has {len(cells)} cells, the header {len(self.columns)}; "
@@ -74,6 +81,10 @@ class CsvTable:
                 continue
             cells += [""] * (len(self.columns) - len(cells))
             yield number, dict(zip(self.columns, cells, strict=False))
+
+    def _key(self, cells: list[str]) -> str | None:
+        place = self.columns.index(self.key_column) if self.key_column else len(cells)
+        return (cells[place].strip() or None) if place < len(cells) else None
 
     def _records(self) -> Iterator[tuple[int, Any]]:
         errors = "retrieval-mark" if self.encoding == "utf-16" else "surrogateescape"
@@ -144,14 +155,13 @@ class JsonlTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # All of it: a key that only later lines have is a column as well.
         columns: dict[str, None] = {}
-        for count, row in enumerate(self.rows()):
+        for row in self.rows():
             if not isinstance(row, Reject):
                 columns.update(dict.fromkeys(row[1]))
-            if count >= SAMPLE_ROWS:
-                break
         if not columns:
-            raise SourceError(f"{path} holds no JSON object in its first lines")
+            raise SourceError(f"{path} holds no JSON object")
         self.columns = list(columns)
 
     def rows(self) -> Iterator[Row | Reject]:

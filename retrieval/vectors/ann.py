@@ -19,6 +19,8 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+# Mapping every type came with FAISS 1.11; before, files are read into memory.
+MAPPED = getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
 TYPES = ("flat", "sq8", "hnsw", "ivf", "ivf-sq8")
 HNSW_LINKS = 32
 HNSW_BUILD_WIDTH = 128
@@ -110,7 +112,7 @@ class AnnIndex:
             IndexDamaged: FAISS cannot read the file.
         """
         try:
-            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), kind, width)
+            return cls(faiss.read_index(str(path), MAPPED), kind, width)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise IndexDamaged(

@@ -6,6 +6,7 @@ searched exactly by them, and what an approximate index finds is scored again by
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,9 @@ DECIMALS = 6
 TIE = 2 * 10.0**-DECIMALS
 # Below this share of allowed rows a gather of them beats FAISS under a selector, and is exact.
 GATHER_SHARE = 0.05
+GATHER_SHARE_OF_GRAPH = 0.5
 GATHER_ROWS = 20_000
+CHUNK = 65_536
 BACKGROUND_ROWS = 1_024
 OVERFETCH = 2
 
@@ -67,10 +70,6 @@ class Gallery:
         ]
         return cls(index, *parts)
 
-    @staticmethod
-    def file_names(name: str) -> list[str]:
-        return [f"{name}.faiss"] + [f"{name}.{p}.npy" for p in ("vectors", "ids", "products")]
-
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -91,8 +90,12 @@ class Gallery:
 
     def score(self, query: Floats, positions: Positions) -> Scores:
         """Dot products of `query` (d,) with these rows, rounded to DECIMALS."""
-        rows = np.asarray(self.vectors[positions], dtype=np.float64)
-        return np.round(rows @ query.astype(np.float64), DECIMALS)
+        wide = query.astype(np.float64)
+        scores = np.empty(len(positions))
+        for start in range(0, len(positions), CHUNK):  # the whole gallery would not fit in memory
+            part = slice(start, start + CHUNK)
+            scores[part] = np.asarray(self.vectors[positions[part]], dtype=np.float64) @ wide
+        return np.round(scores, DECIMALS)
 
     def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> Ranking:
         """At least the `k` best rows, and all that tie with the last of them.
@@ -107,8 +110,7 @@ class Gallery:
         available = len(self) if rows is None else len(rows)
         if available == 0 or k <= 0:
             return Ranking(np.empty(0, np.int64), np.empty(0))
-        few = max(GATHER_ROWS, int(GATHER_SHARE * len(self)))
-        if rows is not None and (available <= few or available <= k):
+        if rows is not None and (available <= k or self._is_few(available)):
             return _cut(_sorted(rows, self.score(query, rows)), k)
         fetch = k * OVERFETCH + 16
         while True:
@@ -119,12 +121,20 @@ class Gallery:
                 return _cut(ranking, k)
             fetch *= 4
 
+    def _is_few(self, allowed: int) -> bool:
+        # Links of a graph lead through rows that are not allowed: filtered, it loses its way.
+        share = GATHER_SHARE_OF_GRAPH if self.index.kind == "hnsw" else GATHER_SHARE
+        return allowed <= max(GATHER_ROWS, share * len(self))
+
     def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Ranking:
         if rows is None and fetch >= len(self):
             everything = np.arange(len(self))
             return _sorted(everything, self.score(query, everything))
         allowed = None if rows is None else np.asarray(self.ids[rows])
-        _, ids = self.index.search(query[None], fetch, allowed)
+        # Where fewer rows may be found, more must be visited to find as many.
+        share = 1.0 if rows is None else len(rows) / len(self)
+        width = min(self.index.max_width, math.ceil(self.index.width / share))
+        _, ids = self.index.search(query[None], fetch, allowed, width)
         positions = self.positions_of(ids[0][ids[0] >= 0])
         return _sorted(positions, self.score(query, positions))
 

@@ -93,24 +93,27 @@ def check(before: Before, index: Path) -> None:
     assert verify(load_settings(index=index), Quiet()).problems == ()
 
 
+def killed_run(before: Before, index: Path, after: float) -> bool:
+    """Indexes in another process, and kills it so many seconds into the work; was it at work?"""
+    processes = context()
+    ready = processes.Event()
+    child = processes.Process(target=index_source, args=(before.source, index, before.model, ready))
+    child.start()
+    assert ready.wait(60)
+    time.sleep(after)
+    child.kill()
+    child.join()
+    return bool(child.exitcode != 0)
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments(before: Before, tmp_path: Path) -> None:
     chance = random.Random(20)
-    processes = context()
     killed = 0
     for moment in range(MOMENTS):
         index = tmp_path / str(moment)
         shutil.copytree(before.old_index, index)
-        ready = processes.Event()
-        child = processes.Process(
-            target=index_source, args=(before.source, index, before.model, ready)
-        )
-        child.start()
-        assert ready.wait(60)
-        time.sleep(chance.random() * before.seconds)
-        child.kill()
-        child.join()
-        killed += child.exitcode != 0
+        killed += killed_run(before, index, chance.random() * before.seconds)
         check(before, index)
         shutil.rmtree(index)
     assert killed > MOMENTS / 2, "most of them must have been at work"
@@ -143,19 +146,10 @@ def test_killed_at_each_step_of_publishing(before: Before, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_killed_in_the_first_run_of_all(before: Before, tmp_path: Path) -> None:
     """There is no old generation to fall back on: it says so, and the next run succeeds."""
-    processes = context()
     chance = random.Random(21)
     for moment in range(6):
         index = tmp_path / str(moment)
-        ready = processes.Event()
-        child = processes.Process(
-            target=index_source, args=(before.source, index, before.model, ready)
-        )
-        child.start()
-        assert ready.wait(60)
-        time.sleep(chance.random() * before.seconds)
-        child.kill()
-        child.join()
+        killed_run(before, index, chance.random() * before.seconds)
         with contextlib.suppress(IndexMissing):
             assert answers(index) == before.new
         index_source(before.source, index, before.model)

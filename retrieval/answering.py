@@ -1,0 +1,296 @@
+"""One query on one generation: vectors -> nearest neighbours -> filter -> fuse -> cards -> page."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from retrieval.catalog.lexical import match_expression
+from retrieval.catalog.snapshot import Card
+from retrieval.encoders import Encoder, Square, Vectors, normalise
+from retrieval.errors import NotFound, QueryError
+from retrieval.query import ImageInput, Query
+from retrieval.ranking import POOL, Part, Products, compose, fuse, rank_products
+from retrieval.reader import Reader
+from retrieval.results import Hit, Matched, SearchResult
+from retrieval.vectors.ann import Mask
+from retrieval.vectors.gallery import Scores
+
+MODALITY = {"images": "image", "texts": "text"}
+LIST_WEIGHTS = {"images": 1.0, "texts": 1.0, "words": 1.0}
+
+
+class Source(Protocol):
+    """What an answer needs beside the generation: the model, and where the index lies."""
+
+    index: Path
+
+    def encoder_of(self, reader: Reader) -> Encoder: ...
+
+    def read_image(self, image: ImageInput, encoder: Encoder) -> Square: ...
+
+
+class Answer:
+    """One query on one generation."""
+
+    def __init__(self, source: Source, reader: Reader, query: Query) -> None:
+        self._source = source
+        self._reader = reader
+        self._query = query
+        self._key_order = reader.snapshot.key_order
+        self._allowed = self._filter()
+        self._parts = [] if query.mode == "lexical" else self._embed()
+        self._composed = {
+            name: compose(self._parts, reader.galleries[name]) for name in self._gallery_names()
+        }
+        self._by_words: frozenset[int] = frozenset()
+
+    def result(self, started: float) -> SearchResult:
+        query = self._query
+        products, scores, total = self._rank(query.offset + query.limit)
+        page = products[query.offset : query.offset + query.limit]
+        hits = self._hits(page, scores[query.offset : query.offset + query.limit])
+        return SearchResult(
+            query=query.as_dict(),
+            mode=query.mode,
+            took_ms=round((time.perf_counter() - started) * 1000, 2),
+            total=total,
+            generation=self._reader.manifest.generation,
+            results=tuple(hits),
+        )
+
+    def _gallery_names(self) -> list[str]:
+        """Which vectors are searched. A photo alone is held against photos only: what a model
+        sees in common between a photo and words is too coarse to order them by."""
+        if not self._parts:
+            return []
+        if self._query.scope != "products":
+            names = [self._query.scope]
+        else:
+            words = any(part.modality == "text" and part.weight > 0 for part in self._parts)
+            names = ["images", "texts"] if words else ["images"]
+        return [name for name in names if len(self._reader.galleries[name])]
+
+    def _filter(self) -> Mask | None:
+        query, snapshot = self._query, self._reader.snapshot
+        if not query.where and not query.like:
+            return None
+        allowed = np.ones(len(snapshot.product_ids), dtype=np.bool_)
+        if query.where:
+            allowed &= snapshot.matching(query.where)
+        for key in query.like:
+            allowed[snapshot.positions_of([self._product_id(key)])] = False
+        return allowed
+
+    def _product_id(self, key: str) -> int:
+        found = self._reader.snapshot.product_id(key)
+        if found is None:
+            raise NotFound(f"there is no product {key!r} to be like")
+        return found
+
+    def _embed(self) -> list[Part]:
+        query = self._query
+        parts = [self._like(key) for key in query.like]
+        if query.texts or query.images or query.minus:
+            encoder = self._source.encoder_of(self._reader)
+            squares = [self._source.read_image(image, encoder) for image in query.images]
+            parts += [
+                Part("image", vector, query.weights["image"] / len(squares))
+                for vector in encoder.encode_images(squares)
+            ]
+            for kind, texts, sign in (("text", query.texts, 1), ("minus", query.minus, -1)):
+                parts += [
+                    Part("text", vector, sign * query.weights[kind] / len(texts))
+                    for vector in encoder.encode_texts(texts)
+                ]
+        parts = [part for part in parts if part.weight]
+        if not any(part.weight > 0 for part in parts):
+            raise QueryError("every part of the query has weight 0; give one of them some")
+        return parts
+
+    def _like(self, key: str) -> Part:
+        """The mean of a product's photos, or of its texts where it has none."""
+        rows = self._reader.snapshot.rows_of(self._product_id(key))
+        name = "images" if rows["images"] else "texts"
+        gallery = self._reader.galleries[name]
+        positions = gallery.positions_of(np.asarray(rows[name], dtype=np.int64))
+        mean = np.asarray(gallery.vectors[positions], dtype=np.float32).mean(axis=0)
+        return Part(MODALITY[name], normalise(mean), self._query.weights["like"])
+
+    def _rank(self, needed: int) -> tuple[Products, Scores, int]:
+        """Products and scores, at least `needed` where there are as many, and how many in all."""
+        words = self._words()
+        names = list(self._composed)
+        if self._query.mode == "lexical":
+            products, scores = fuse({"words": words}, LIST_WEIGHTS, self._key_order)
+            products, scores = self._exact_id_first(products, scores)
+            return (*_extended(products, scores, words, needed), len(words))
+        total = self._reachable(names, words)
+        if len(names) == 1 and not len(words):
+            return (*self._nearest(names[0], needed), total)
+        lists = {name: self._nearest(name, POOL)[0] for name in names}
+        if len(words):
+            lists["words"] = words
+        products, scores = fuse(lists, self._list_weights(), self._key_order)
+        products, scores = self._exact_id_first(products, scores)
+        for name in names:
+            if needed > len(products):
+                more, _ = self._nearest(name, needed)
+                products, scores = _extended(products, scores, more, needed)
+        return products, scores, total
+
+    def _nearest(self, name: str, depth: int) -> tuple[Products, Scores]:
+        gallery = self._reader.galleries[name]
+        query = self._composed[name]
+        return rank_products(gallery, query, depth, self._key_order, self._allowed)
+
+    def _list_weights(self) -> dict[str, float]:
+        """Words count as much, beside vectors, as the text does beside photos and likenesses."""
+        query = self._query
+        others = {"image": query.images, "like": query.like}
+        most = max([query.weights["text"], *(query.weights[k] for k, v in others.items() if v)])
+        return {**LIST_WEIGHTS, "words": LIST_WEIGHTS["words"] * query.weights["text"] / most}
+
+    def _reachable(self, names: list[str], words: Products) -> int:
+        mask = np.zeros(len(self._key_order), dtype=np.bool_)
+        for name in names:
+            mask |= self._reader.has_rows[name]
+        mask[words] = True
+        return int((mask if self._allowed is None else mask & self._allowed).sum())
+
+    def _words(self) -> Products:
+        """Products by BM25: first those with every word, then those with any."""
+        query = self._query
+        if query.mode == "vector" or not query.texts or not query.weights["text"]:
+            return np.empty(0, np.int64)
+        every = self._word_matches(every=True)
+        self._by_words = frozenset(every.tolist())
+        if query.mode != "lexical" and len(every) >= POOL:
+            return every  # more would not be fused
+        some = self._word_matches(every=False)
+        return np.concatenate([every, some[~np.isin(some, every)]])
+
+    def _word_matches(self, *, every: bool) -> Products:
+        query, snapshot = self._query, self._reader.snapshot
+        expression = match_expression(query.text, query.minus, every=every)
+        if expression is None:
+            return np.empty(0, np.int64)
+        # A filter comes after, and pages of words alone may go to the end: then all are needed.
+        limited = query.mode == "hybrid" and self._allowed is None
+        matches = snapshot.words(expression, 2 * POOL if limited else None)
+        products = snapshot.positions_of([product for product, _ in matches])
+        scores = np.round([score for _, score in matches], 6)
+        products = products[np.lexsort((self._key_order[products], -scores))]
+        return products if self._allowed is None else products[self._allowed[products]]
+
+    def _exact_id_first(self, products: Products, scores: Scores) -> tuple[Products, Scores]:
+        """A query that is the id of a product means that product."""
+        found = self._reader.snapshot.product_id_of_query(self._query.text)
+        if found is None:
+            return products, scores
+        position = int(self._reader.snapshot.positions_of([found])[0])
+        if self._allowed is not None and not self._allowed[position]:
+            return products, scores
+        self._by_words |= {position}
+        others = products != position
+        return (
+            np.concatenate([[position], products[others]]),
+            np.concatenate([[1.0], scores[others]]),
+        )
+
+    def _hits(self, products: Products, scores: Scores) -> list[Hit]:
+        snapshot = self._reader.snapshot
+        ids = [int(snapshot.product_ids[position]) for position in products]
+        cards = snapshot.cards(ids)
+        return [
+            self._hit(rank, int(position), cards[product_id], float(score))
+            for rank, (position, product_id, score) in enumerate(
+                zip(products, ids, scores, strict=True), start=self._query.offset + 1
+            )
+        ]
+
+    def _hit(self, rank: int, position: int, card: Card, score: float) -> Hit:
+        matched, strength = self._match(position, card)
+        paths = tuple(self._openable(image.path) for image in card.images)
+        by_words = position in self._by_words
+        return Hit(
+            rank=rank,
+            id=card.key,
+            title=card.title,
+            score=min(1.0, score),  # float16 makes some vectors a bit too long
+            image=matched.image or (paths[0] if paths else None),
+            matched=matched,
+            category=card.category,
+            brand=card.brand,
+            price=card.price,
+            description=card.description,
+            attributes=card.attributes,
+            images=paths,
+            strength=None if strength is None else round(strength, 4),
+            weak=not by_words and strength is not None and strength < 0.5,
+        )
+
+    def _match(self, position: int, card: Card) -> tuple[Matched, float | None]:
+        """The photo or text of a product that the query matches best, and how strongly."""
+        best: tuple[float, float, str, int] | None = None
+        rows = {
+            "images": [image.id for image in card.images],
+            "texts": [text.id for text in card.texts],
+        }
+        for name, query in self._composed.items():
+            gallery = self._reader.galleries[name]
+            if not rows[name]:
+                continue
+            positions = gallery.positions_of(np.array(rows[name], dtype=np.int64))
+            scores = gallery.score(query, positions)
+            winner = int(np.argmax(scores))
+            vector = np.asarray(gallery.vectors[positions[winner]], dtype=np.float32)
+            strength = self._strength(name, vector)
+            # Without calibration strengths of the two kinds cannot be compared: photos first.
+            candidate = (
+                -1.0 if strength is None else strength,
+                float(scores[winner]),
+                name,
+                winner,
+            )
+            if best is None or candidate[0] > best[0]:
+                best = candidate
+        if best is None:
+            return Matched("words"), None
+        strength, cosine, name, winner = best
+        found = None if strength < 0 else strength
+        if position in self._by_words and (found is None or found < 0.5):
+            return Matched("words", cosine=None), found
+        if name == "images":
+            path = self._openable(card.images[winner].path)
+            return Matched("image", image=path, cosine=cosine), found
+        text = card.texts[winner]
+        return Matched("text", field=text.field, text=text.content, cosine=cosine), found
+
+    def _strength(self, gallery: str, vector: Vectors) -> float | None:
+        """The mean of the parts' strengths, by their weights; parts that push away do not count."""
+        total = weights = 0.0
+        for part in self._parts:
+            calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
+            if part.weight > 0 and calibration is not None:
+                total += part.weight * calibration.strength(float(part.vector @ vector))
+                weights += part.weight
+        return total / weights if weights else None
+
+    def _openable(self, path: str) -> str:
+        """A stored path, which is relative to the index, as one that can be opened from here."""
+        absolute = os.path.normpath(self._source.index.resolve() / path)
+        here = os.path.relpath(absolute)
+        return absolute if here.startswith(os.pardir) else here
+
+
+def _extended(
+    products: Products, scores: Scores, more: Products, needed: int
+) -> tuple[Products, Scores]:
+    """Products appended that are not there yet, in their order, with score 0."""
+    rest = more[~np.isin(more, products)][: max(0, needed - len(products))]
+    return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])

@@ -1,0 +1,82 @@
+"""A product as its source describes it, and what of a source was left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SAID = ("title", "description", "category", "brand", "price")
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Something of a source that was left out, alone.
+
+    Attributes:
+        row: as a spreadsheet counts, the header being row 1; None where there are no rows.
+        key: the product's id, where it could be read.
+        field: the column, or `row` where the row as a whole is unusable.
+        value: what stood there, shortened.
+        reason: one line, with what to do.
+    """
+
+    row: int | None
+    key: str | None
+    field: str
+    value: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        # What could not be decoded must still be printable, and fit into a file of UTF-8.
+        for name in ("key", "field", "value"):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, text.encode("utf-8", "replace").decode())
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class ProductRecord:
+    """A product as its source describes it, cleaned.
+
+    Attributes:
+        images: as the source writes them, to be found below `base`.
+        rejects: what was left out of this row; the product itself is good.
+        row_hash: hex SHA-256 of all that the source says of it; equal rows, equal hashes.
+    """
+
+    key: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: tuple[str, ...]
+    base: Path
+    row: int | None = None
+    rejects: tuple[Reject, ...] = ()
+    row_hash: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.row_hash:
+            object.__setattr__(self, "row_hash", _hash_row(self))
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """The texts to embed, as (field, content), none twice."""
+        texts = [("title", self.title)] if self.title else []
+        if self.description and self.description != self.title:
+            texts.append(("description", self.description))
+        return texts
+
+
+def _hash_row(record: ProductRecord) -> str:
+    said = [getattr(record, name) for name in SAID]
+    canonical = json.dumps([said, record.attributes, record.images], sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
