@@ -1,0 +1,1 @@
+"""What trains the bundled starter model, from its teachers to its card."""

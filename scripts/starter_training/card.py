@@ -1,0 +1,101 @@
+"""The model card, written from what was measured."""
+
+from __future__ import annotations
+
+from starter_training.model import CONFIG, CONTEXT, EMBED_DIM
+
+TEXT = CONFIG["model_cfg"]["text_cfg"]
+
+
+def _table(title: str, values: dict[str, float]) -> str:
+    rows = "\n".join(
+        f"| {k.replace('_', ' ')} | {v:.3f} |" for k, v in values.items() if k != "products"
+    )
+    return f"### {title}\n\n| measure | value |\n| --- | --- |\n{rows}\n"
+
+
+def card(
+    sets: dict[str, int],
+    text: dict[str, float],
+    held_out: dict[str, float],
+    catalogs: dict[str, dict[str, float]],
+    speeds: dict[str, float],
+    run: dict[str, object],
+) -> str:
+    """Markdown: purpose, training, data and their rights, the given numbers, limits."""
+    pictures = "\n".join(f"| {name} | {count} |" for name, count in sorted(sets.items()))
+    measured = "\n".join(
+        _table(f"{name} ({v['products']} products)", v) for name, v in catalogs.items()
+    )
+    settings = "\n".join(f"- {key}: {value}" for key, value in run.items())
+    fast = ", ".join(f"{k.replace('_', ' ')} {v:.0f}" for k, v in speeds.items())
+    fast = f"Image encoding, photos a second on the training machine: {fast}.\n" if fast else ""
+    return f"""# Starter model
+
+A small two-tower model of pictures and English text in open_clip's format. It makes product
+search work offline, on a CPU, from the first minute. **It is a starter**: any of open_clip's
+pretrained models understands a real catalog better. Where a download is possible, use one of
+those (`--model ViT-B-32/laion2b_s34b_b79k`, say).
+
+```python
+model, _, preprocess = open_clip.create_model_and_transforms("local-dir:FOLDER")
+tokenizer = open_clip.get_tokenizer("local-dir:FOLDER")
+```
+
+## What it is
+- Image tower: EfficientNet-Lite0 (timm `tf_efficientnet_lite0`), 224 px, the photo whole on
+  white, pixels in [-1, 1], and a two-layer head.
+- Text tower: {TEXT["layers"]} transformer layers of width {TEXT["width"]}, open_clip's own BPE,
+  {CONTEXT} tokens.
+- Vectors: {EMBED_DIM} numbers of unit length; float16 weights.
+
+## How it was trained (`scripts/train_starter.py`)
+1. The text tower learns all-MiniLM-L6-v2's sentence vectors on captions, WordNet's words and
+   definitions and sentences made from word lists, so that words never seen with a picture lie
+   near their synonyms.
+2. The image tower is EfficientNet-Lite0 with its ImageNet weights. Part of its head is a ConSE
+   of its own: a hidden unit for each class (animals share some), with the class's name in the
+   teacher's vectors as the output. The other part holds a linear map trained by contrast
+   between pictures and captions, in which equal captions are no negatives and a distance to the
+   ConSE vector is kept small. Where asked for (`--tail-minutes`), head and last stages are then
+   trained together; the run below says whether they were.
+
+Settings of this run:
+{settings}
+
+## Data and rights
+The weights were started or taught from: EfficientNet-Lite0 (Apache-2.0; trained on
+ImageNet-1k), all-MiniLM-L6-v2 (Apache-2.0), WordNet 3.0 (WordNet licence; © 2006 Princeton
+University). Pictures with captions, none of which is part of the project:
+
+| set | pictures |
+| --- | --- |
+{pictures}
+
+Most of these sets state no licence: product photos and titles scraped from shops by others.
+Known: clothing CC0, magento2 and smartstore shop demo data (OSL/AFL, AGPL; not trained on where
+the table leaves them out), saleor BSD-3, eshop, tailwind and fluent_emoji3d MIT,
+tuxpaint_stamps GPL-2. Judge for yourself whether a model taught by such pictures fits your use.
+
+## Numbers
+Text tower against its teacher on {int(text.get("phrases", 0))} phrases never trained on:
+Spearman of similarities {text["spearman"]:.3f}, mean cosine {text["cosine"]:.3f}.
+
+Pictures held out from training (R@10 of captions; accuracy where captions are a few labels;
+sets of different sizes, so compare models by them, not sets):
+
+| set | value |
+| --- | --- |
+{chr(10).join(f"| {k} | {v:.3f} |" for k, v in held_out.items())}
+
+Catalogs of shops that were never trained on, titles against photos:
+
+{measured}
+{fast}
+## Limits
+- English only. Brands, model numbers, text on packages and counts are not seen.
+- Knows the things that ImageNet or the sets above show; of everything else it knows the words
+  alone.
+- Fashion and consumer electronics are over-represented in what it has seen.
+- Not for identifying people, nor for anything in which a wrong match does harm.
+"""

@@ -1,0 +1,112 @@
+"""The bundled model on the sample catalog: what a new user sees first must make sense."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import retrieval
+from retrieval.encoders import STARTER, load_encoder
+from retrieval.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+FLIPKART = ROOT.parent / "shared" / "catalogs" / "flipkart"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    index = tmp_path_factory.mktemp("samples") / "index"
+    report = retrieval.build(SAMPLES / "catalog.csv", index, model=STARTER)
+    assert report.rejects == []
+    return retrieval.open(index)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, str]]:
+    with (SAMPLES / "catalog.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_it_loads_offline_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with caplog.at_level(logging.WARNING):
+        encoder = load_encoder(STARTER, Settings())
+    assert encoder.details.preprocess["fit"] == "letterbox"
+    assert caplog.records == []
+
+
+def test_each_photo_of_the_samples_finds_its_product(
+    samples: Any, rows: list[dict[str, str]]
+) -> None:
+    """Resized and saved anew, so that it is not the same file."""
+    found = 0
+    tried = rows[:: max(1, len(rows) // 40)]
+    for row in tried:
+        with Image.open(SAMPLES / row["image"].split("|")[0]) as image:
+            smaller = image.resize((300, 300))
+        found += samples.search(image=smaller, limit=1)[0].id == row["id"]
+    assert found >= 0.9 * len(tried)
+
+
+@pytest.mark.parametrize("kind", ["Chairs", "Mugs", "Vases", "Bottles", "Armchairs"])
+def test_words_and_photos_find_their_kind(
+    samples: Any, rows: list[dict[str, str]], kind: str
+) -> None:
+    if sum(row["category"] == kind for row in rows) < 5:
+        pytest.skip(f"the samples have fewer than five {kind.lower()}")
+    by_words = samples.search(kind.lower().removesuffix("s"), limit=5)
+    assert sum(hit.category == kind for hit in by_words) >= 4
+    first = next(row for row in rows if row["category"] == kind)
+    like = samples.search(like=first["id"], limit=5)
+    assert sum(hit.category == kind for hit in like) >= 3
+
+
+def test_an_article_number_is_found_and_nonsense_is_weak(
+    samples: Any, rows: list[dict[str, str]]
+) -> None:
+    assert samples.search(rows[7]["id"])[0].id == rows[7]["id"]
+    nonsense = samples.search("qwxzv plorth", limit=5)
+    sense = samples.search("walnut chair", limit=5)
+    assert sum(hit.weak for hit in nonsense) > sum(hit.weak for hit in sense)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FLIPKART.is_dir(), reason="shared/catalogs/flipkart is not here")
+def test_a_real_catalog_from_end_to_end(tmp_path: Path) -> None:
+    """Change 10 rows, delete 5, add 3: 13 products are touched."""
+    with (FLIPKART / "catalog.csv").open(encoding="utf-8", newline="") as handle:
+        products = list(csv.DictReader(handle))[:200]
+    for product in products:
+        product["image"] = str(FLIPKART / product["image"])
+    source = tmp_path / "catalog.csv"
+
+    def write() -> Path:
+        with source.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, list(products[0]))
+            writer.writeheader()
+            writer.writerows(products)
+        return source
+
+    spare = [products.pop() for _ in range(3)]
+    first = retrieval.build(write(), tmp_path / "i", model=STARTER)
+    assert (first.products, first.rejected) == (197, 0)
+    for product in products[:10]:
+        product["title"] += " (new)"
+    del products[20:25]
+    products += spare
+    second = retrieval.build(write(), tmp_path / "i", prune=True)
+    assert (second.added, second.updated, second.removed) == (3, 10, 5)
+    assert second.unchanged == 182
+    catalog = retrieval.open(tmp_path / "i")
+    # Shops use one photo for several products: the first shows the same, whichever it is.
+    assert catalog.search(image=products[50]["image"])[0].matched.cosine > 0.999
+    filtered = catalog.search("towel", where={"category": "Baby Care"}, limit=50)
+    assert {hit.category for hit in filtered} == {"Baby Care"}
