@@ -22,6 +22,8 @@ Products = npt.NDArray[np.int64]
 # Cormack, Clarke and Buettcher (2009), "Reciprocal rank fusion outperforms Condorcet and
 # individual rank learning methods".
 RRF_K = 60
+# "This lamp, but in brass": the photo says what it is, the words what is to be different.
+TEXT_BESIDE_PHOTO = 0.5
 # Each list is fused to this depth whatever the page, so that pages of one order are cut.
 POOL = 1_000
 
@@ -43,14 +45,17 @@ def compose(parts: Sequence[Part], gallery: Gallery) -> Vectors:
 
     Each part's cosines are first brought to unit spread over a sample of the gallery: those of a
     text vary less than those of a photo, and would drown in a plain sum. As this only scales the
-    parts, their sum is again one vector, and one search finds it.
+    parts, their sum is again one vector, and one search finds it. Beside a photo a text counts
+    TEXT_BESIDE_PHOTO as much, at equal weights.
     """
     if len(parts) == 1 and parts[0].weight > 0:
         return parts[0].vector
+    with_photo = any(part.modality == "image" and part.weight > 0 for part in parts)
     total = np.zeros_like(parts[0].vector)
     for part in parts:
         spread = float((gallery.background @ part.vector).std()) if len(gallery) > 1 else 0.0
-        total += part.weight / max(spread, 1e-3) * part.vector
+        share = TEXT_BESIDE_PHOTO if with_photo and part.modality == "text" else 1.0
+        total += share * part.weight / max(spread, 1e-3) * part.vector
     return normalise(total)
 
 

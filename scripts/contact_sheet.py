@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what searches find, a row a search: `scripts/contact_sheet.py --out sheet.png QUERY...`."""
+"""Draws what searches find, a row a search: `scripts/contact_sheet.py --out sheet.jpg QUERY...`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(index: str, out: Path, columns: int, queries: tuple[str, ...]) -> None:
     for number, (query, hits) in enumerate(rows):
         draw_row(sheet, number * height(), query, hits)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
+    sheet.save(out, quality=82)
 
 
 def height() -> int:

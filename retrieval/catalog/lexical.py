@@ -6,8 +6,8 @@ import re
 
 # Words that nearly every description holds; alone they say nothing of what is wanted.
 STOP_WORDS = frozenset(
-    "a an and are as at be but by for from has have in into is it its of on or our that the their "
-    "this to was we which will with you your".split()
+    "a an and any anything are as at be but by for from has have i in into is it its me my of on "
+    "or our some something that the their this to was we which will with you your".split()
 )
 _WORD = re.compile(r"\w", re.UNICODE)
 

@@ -74,21 +74,13 @@ def search(
 
 
 def show_results(result: SearchResult, *, pictures: bool) -> None:
-    """A table of the page, weak matches under a heading of their own."""
+    """A table of the page; matches no better than chance are dimmed, and said to be weak."""
     if not result.results:
         note("nothing matches" if result.total == 0 else "no results on this page")
         return
-    if result[0].weak:
+    if all(hit.weak for hit in result):
         note("nothing matches well; these come closest")
-    strong = [hit for hit in result if not hit.weak]
-    weak = [hit for hit in result if hit.weak]
-    shown = console()
-    if strong:
-        shown.print(_table(strong, pictures))
-    if strong and weak:
-        shown.print("weak matches", style="dim")
-    if weak:
-        shown.print(_table(weak, pictures))
+    console().print(_table(list(result), pictures))
     first, last = result[0].rank, result[-1].rank
     note(f"{first} to {last} of {result.total}, {result.mode}, {result.took_ms:.0f} ms")
 
@@ -115,7 +107,8 @@ def _strength(hit: Hit) -> str:
     if hit.strength is None:
         return ""
     filled = round(hit.strength * 5)
-    return "\u25a0" * filled + "\u25a1" * (5 - filled)
+    bar = "\u25a0" * filled + "\u25a1" * (5 - filled)
+    return f"{bar} weak" if hit.weak else bar
 
 
 def _reason(hit: Hit) -> str:
