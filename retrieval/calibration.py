@@ -1,8 +1,8 @@
 """How strong a cosine is: measured on the catalog itself, apart for each pair of modalities.
 
 Cosines of texts with photos are low and close together, those of photos with photos high: no
-one threshold serves both. For each pair the cosines of things that belong together are held
-against those of things that do not; where the two distributions part, weak matches begin.
+one threshold serves both. For each pair it is measured what cosines chance gives: those of
+products with what belongs to others. A match that one in a hundred of them reaches is weak.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from retrieval.encoders.base import Vectors
 from retrieval.vectors.gallery import Gallery
 
 SAMPLE_PRODUCTS = 1_000
-MIN_PAIRS = 8
+MIN_PRODUCTS = 8
+SHIFTS = 8
 DUPLICATE = 0.9995
-# A logistic curve is at 0.05 and 0.95 this many units from its middle on either side.
+REACHED_BY_CHANCE = 0.99
+# A logistic curve is at 0.05 this many units before its middle.
 LOGISTIC_REACH = 2.944
 
 
@@ -29,16 +31,15 @@ class Calibration:
     """Cosine -> strength for one pair of modalities.
 
     Attributes:
-        threshold: the cosine as far, in standard deviations, from the matches as from the rest.
-        slope: of the logistic curve through it; at the mean of the matches strength is 0.95
-            where the two distributions are alike in width.
+        threshold: the cosine that REACHED_BY_CHANCE of the pairs that chance makes stay below.
+        slope: of the logistic curve through it, which is 0.05 at the mean of such pairs.
     """
 
     threshold: float
     slope: float
 
     def strength(self, cosine: float) -> float:
-        """0 to 1; below 0.5 the match is no better than chance would give."""
+        """0 to 1; below 0.5 the match is no better than chance gives one time in a hundred."""
         exponent = max(-60.0, min(60.0, -self.slope * (cosine - self.threshold)))
         return 1 / (1 + math.exp(exponent))
 
@@ -69,35 +70,31 @@ def read_calibration(stored: dict[str, Any]) -> dict[str, Calibration]:
 
 
 def _across(photos: Vectors, words: Vectors) -> Calibration | None:
-    """Each product's text with its own photo, against those of others."""
-    if len(photos) < MIN_PAIRS:
+    """Each product's text with the photos of others."""
+    if len(photos) < MIN_PRODUCTS:
         return None
-    shifts = np.linspace(1, len(photos) - 1, min(8, len(photos) - 1)).astype(int)
+    shifts = np.linspace(1, len(photos) - 1, min(SHIFTS, len(photos) - 1)).astype(int)
     apart = [np.einsum("nd,nd->n", words, np.roll(photos, s, axis=0)) for s in shifts]
-    return _between(np.einsum("nd,nd->n", words, photos), np.concatenate(apart))
+    return _above(np.concatenate(apart))
 
 
 def _within(vectors: Vectors) -> Calibration | None:
-    """Each vector with its nearest other one, copies left out, against all others."""
-    if len(vectors) < MIN_PAIRS:
+    """Each vector with those of other products, copies left out."""
+    if len(vectors) < MIN_PRODUCTS:
         return None
     cosines = vectors @ vectors.T
     others = cosines[~np.eye(len(vectors), dtype=np.bool_)]
-    nearest = np.where(cosines > DUPLICATE, -1, cosines).max(axis=1)
-    nearest = nearest[nearest > -1]
-    return _between(nearest, others) if len(nearest) >= MIN_PAIRS else None
+    return _above(others[others < DUPLICATE])
 
 
-def _between(
-    together: npt.NDArray[np.floating[Any]], apart: npt.NDArray[np.floating[Any]]
-) -> Calibration | None:
-    near, far = float(together.mean()), float(apart.mean())
-    near_width, far_width = float(together.std()) + 1e-6, float(apart.std()) + 1e-6
-    if near - far < 1e-3:
+def _above(chance: npt.NDArray[np.floating[Any]]) -> Calibration | None:
+    if len(chance) < MIN_PRODUCTS:
         return None
-    threshold = (near * far_width + far * near_width) / (near_width + far_width)
-    slope = 2 * LOGISTIC_REACH / (near - far)
-    return Calibration(round(threshold, 6), round(slope, 6))
+    threshold = float(np.quantile(chance, REACHED_BY_CHANCE))
+    reach = threshold - float(chance.mean())
+    if reach < 1e-4:
+        return None
+    return Calibration(round(threshold, 6), round(LOGISTIC_REACH / reach, 6))
 
 
 def _spread(count: int) -> npt.NDArray[np.int64]:

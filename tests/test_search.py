@@ -187,7 +187,7 @@ def test_equal_scores_stand_by_id(shop: Shop, tmp_path: Path, tiny_model: str) -
 
 def test_what_is_no_better_than_chance_is_marked(shop: Shop, catalog: Any) -> None:
     result = catalog.search(image=photo(shop, "P-002"), limit=20)
-    assert result[0].strength > 0.6
+    assert result[0].strength > 0.5
     assert not result[0].weak
     assert [hit.weak for hit in result] == [hit.strength < 0.5 for hit in result]
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
