@@ -52,6 +52,7 @@ class Answer:
             name: compose(self._parts, reader.galleries[name]) for name in self._gallery_names()
         }
         self._by_words: frozenset[int] = frozenset()
+        self._by_id: int | None = None
 
     def result(self, started: float) -> SearchResult:
         query = self._query
@@ -86,9 +87,19 @@ class Answer:
         allowed = np.ones(len(snapshot.product_ids), dtype=np.bool_)
         if query.where:
             allowed &= snapshot.matching(query.where)
+            if not allowed.any():
+                self._check_fields()
         for key in query.like:
             allowed[snapshot.positions_of([self._product_id(key)])] = False
         return allowed
+
+    def _check_fields(self) -> None:
+        """A filter on a column that no product has is a slip, and not an empty shelf."""
+        known = self._reader.snapshot.field_names()
+        for one in self._query.where:
+            if one.field.lower() not in {name.lower() for name in known}:
+                shown = ", ".join(known[:20])
+                raise QueryError(f"no product has a {one.field!r}; filter by: {shown}")
 
     def _product_id(self, key: str) -> int:
         found = self._reader.snapshot.product_id(key)
@@ -208,6 +219,7 @@ class Answer:
         if self._allowed is not None and not self._allowed[position]:
             return products, scores
         self._by_words |= {position}
+        self._by_id = position
         others = products != position
         return (
             np.concatenate([[position], products[others]]),
@@ -248,6 +260,8 @@ class Answer:
 
     def _match(self, position: int, card: Card) -> tuple[Matched, float | None]:
         """The photo or text of a product that the query matches best, and how strongly."""
+        if position == self._by_id:
+            return Matched("id"), 1.0
         best: tuple[float, float, str, int] | None = None
         rows = {
             "images": [image.id for image in card.images],

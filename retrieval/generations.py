@@ -231,6 +231,15 @@ def live_manifest(generations: Generations) -> Manifest:
         IndexDamaged: what was published is not whole.
     """
     number = generations.current()
+    if number is None and generations.numbers():
+        raise IndexDamaged(
+            f"{generations.index / CURRENT} is missing; run `retrieval verify --repair`"
+        )
+    if number is None and (generations.index / "catalog.db").exists():
+        raise IndexMissing(
+            f"the first run on {generations.index} has not finished; wait for it, or run the same "
+            "`retrieval index SOURCE` again to go on"
+        )
     if number is None:
         raise IndexMissing(
             f"there is no index in {generations.index}; make one with "

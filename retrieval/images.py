@@ -79,7 +79,7 @@ def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
             )
         data = path.read_bytes()
     except FileNotFoundError:
-        raise ImageError("no such file; check the path, it is relative to the source") from None
+        raise ImageError("no such file; check the path") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"cannot be read ({reason})") from None

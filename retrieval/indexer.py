@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore, ProductChange, text_hash
-from retrieval.encoders import Encoder, portable_name
+from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import Square
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.generations import Generations, Manifest, live_manifest
@@ -109,7 +109,8 @@ class Indexer:
             name = self._settings.model and portable_name(self._settings.model, self._index)
             if active and name not in (None, active.name):
                 active = None  # another model: nothing is embedded by it yet
-            tally = _Tally(IndexReport(active.name if active else "", rejects=self._rejects))
+            model = self._settings.model or (active.name if active else STARTER)
+            tally = _Tally(IndexReport(model, rejects=self._rejects))
             with self._progress.task("looking", source.count()) as task:
                 for item in reader.stream(source, store, active.id if active else None):
                     task.advance()

@@ -110,6 +110,14 @@ def list_generations(index: Path) -> dict[str, Any]:
     }
 
 
+def rolled_back_to(index: Path) -> int | None:
+    """The live generation, where a later one was rolled back from; else None."""
+    generations = Generations(index)
+    current = generations.current()
+    numbers = generations.numbers()
+    return current if current is not None and numbers and current < numbers[-1] else None
+
+
 def rollback(settings: Settings, number: int | None = None) -> int:
     """Makes an earlier generation live again; None takes the one before the live one.
 

@@ -12,7 +12,7 @@ class Matched:
     """Why a product was found.
 
     Attributes:
-        kind: `image`, `text` or `words` (found by its exact words alone).
+        kind: `image`, `text`, `words` (found by its exact words alone) or `id` (its id was typed).
         image: path of the photo that matched, where one did.
         text: the text that matched, where one did, and the `field` that it stands in.
         cosine: of the query with it, -1 to 1; None for words.

@@ -4,23 +4,33 @@
 Writes one line to stdout (or to --log FILE) that monitoring can read:
 
     2026-01-31T03:00:04+00:00 ok generation=7 products=1045 vectors=2797 ... seconds=0.4
+    2026-01-31T03:00:00+00:00 held reason="generation 6 was rolled back to; ..."
     2026-01-31T03:00:00+00:00 failed error="indexes/default is being written by process 4711 ..."
 
-Exit codes: 0 rebuilt, 1 failed, 2 wrong usage, 4 another process holds the lock (the next run
-will do; monitoring may ignore a single one).
+Exit codes: 0 rebuilt or held, 1 failed, 2 wrong usage, 4 another process holds the lock (the
+next run will do; monitoring may ignore a single one).
 """
 
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
+
+# Cron activates no environment: where the package is not installed, go on in the one beside us.
+if importlib.util.find_spec("retrieval") is None or importlib.util.find_spec("click") is None:
+    python = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
+    if not python.exists() or Path(sys.executable) == python:
+        sys.exit("error: the package is not installed; run scripts/demo once")
+    os.execv(python, [str(python), *sys.argv])
 
 import click
 
 from retrieval.errors import IndexLocked
-from retrieval.maintenance import rebuild, verify
+from retrieval.maintenance import rebuild, rolled_back_to, verify
 from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from retrieval.vectors.ann import TYPES
@@ -43,6 +53,11 @@ def main(
 ) -> None:
     try:
         settings = load_settings(index=index, lock_timeout=wait)
+        held = rolled_back_to(settings.index)
+        if held is not None:
+            # Somebody took a bad state back: a nightly run must not bring it back.
+            write_line(log, f'held reason="generation {held} was rolled back to; index to go on"')
+            return
         report = rebuild(settings, Quiet(), index_type)
         problems = verify(settings, Quiet()).problems if and_verify else ()
     except IndexLocked as error:

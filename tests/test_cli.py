@@ -317,6 +317,15 @@ def rebuild_script(*arguments: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def test_the_script_for_cron_does_not_bring_back_what_was_rolled_back(index: Path) -> None:
+    run("rebuild", "--index", index)
+    assert "publishes the catalog as it stands" in run("rollback", "--index", index).stderr
+    held = rebuild_script("--index", index)
+    assert held.returncode == 0
+    assert "held reason" in held.stdout
+    assert answer(run("generations", "--index", index, "--json"))["current"] == 1
+
+
 def test_the_script_for_cron_logs_a_line_and_an_exit_code(index: Path, tmp_path: Path) -> None:
     done = rebuild_script("--index", index, "--verify")
     assert done.returncode == 0, done.stderr
@@ -359,6 +368,7 @@ def test_unexpected_errors_are_one_line_too(
         (["x", "--where", "nonsense"], 2),
         (["x", "--weights", "foo=1"], 2),
         (["--like", "nobody"], 1),
+        (["x", "--where", "flavour=sweet"], 2),
     ],
 )
 def test_wrong_usage_and_what_is_not_there_have_codes_of_their_own(

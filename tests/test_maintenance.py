@@ -86,7 +86,7 @@ DAMAGES: dict[str, tuple[Callable[[Settings], Any], str]] = {
     ),
     "manifest": (lambda s: (generation(s) / "manifest.json").write_text("{"), "manifest.json"),
     "no generation": (lambda s: shutil.rmtree(s.index / "generations"), "manifest.json"),
-    "no current": (lambda s: (s.index / "CURRENT").unlink(), "there is no index"),
+    "no current": (lambda s: (s.index / "CURRENT").unlink(), "CURRENT is missing"),
     "bad current": (lambda s: (s.index / "CURRENT").write_text("seven"), "CURRENT"),
     "dangling current": (lambda s: (s.index / "CURRENT").write_text("99"), "99"),
     "leftover": (

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import URL, Connection, Engine, create_engine, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, func, select, text, true
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from retrieval.catalog.database import in_chunks
-from retrieval.catalog.filters import Filter, condition
+from retrieval.catalog.filters import COLUMNS, Filter, condition
 from retrieval.catalog.models import Base, Image, Product, ProductText
 from retrieval.errors import IndexDamaged
 
@@ -152,6 +152,20 @@ class Snapshot:
             # The rows never change, and people page through one filter.
             self._masks[filters] = mask
         return mask
+
+    def field_names(self) -> list[str]:
+        """What can be filtered by: columns that any product has a value in, and attributes."""
+        each = func.json_each(Product.attributes).table_valued("key")
+        attributes = select(each.c.key).select_from(Product).join(each, true()).distinct()
+        with self.engine.connect() as connection:
+            columns = [
+                name
+                for name, column in COLUMNS.items()
+                if connection.execute(
+                    select(Product.id).where(column.is_not(None)).limit(1)
+                ).first()
+            ]
+            return columns + sorted(connection.execute(attributes).scalars())
 
     def product_id(self, key: str) -> int | None:
         """The primary key of the product with this id."""

@@ -20,6 +20,7 @@ from retrieval.settings import load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+WIDTH_OF_PIPES = 200
 ERROR, USAGE, REJECTED, STOPPED = 1, 2, 3, 130
 
 
@@ -54,7 +55,10 @@ def print_json(document: dict[str, Any]) -> None:
 
 def console() -> rich.console.Console:
     """Where results for people go: stdout. Names with brackets in them are no markup."""
-    return rich.console.Console(markup=False, highlight=False, emoji=False)
+    shown = rich.console.Console(markup=False, highlight=False, emoji=False)
+    if not shown.is_terminal:
+        shown.width = WIDTH_OF_PIPES  # nothing is cut short for a program, or a log
+    return shown
 
 
 def note(message: str) -> None:

@@ -137,10 +137,10 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
         ("products", f"{report.products}  ({changes})"),
         ("photos", str(report.images)),
         ("texts", str(report.texts)),
+        ("embedded", f"{report.embedded}  ({report.reused} needed no embedding)"),
         ("rejected", str(report.rejected)),
     ]
     if not report.dry_run:
-        rows[3:3] = [("embedded", f"{report.embedded}  ({report.reused} were there already)")]
         rate = f", {report.images_per_second} photos/s" if report.images_per_second else ""
         rows.append(("time", f"{report.seconds:.1f} s{rate}"))
         rows.append(("generation", f"{report.generation}  ({report.model})"))

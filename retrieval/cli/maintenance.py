@@ -80,3 +80,5 @@ def rollback(settings: Settings, as_json: bool, number: int | None) -> None:
         print_json(maintenance.list_generations(settings.index))
     else:
         console().print(f"generation {live} is live")
+        if maintenance.rolled_back_to(settings.index) is not None:
+            note("the next `index` or `rebuild` publishes the catalog as it stands again")

@@ -86,7 +86,17 @@ def show_results(result: SearchResult, *, pictures: bool) -> None:
 
 
 def _table(hits: list[Hit], pictures: bool) -> rich.table.Table:
-    headings = ["", *([""] if pictures else []), "id", "title", "price", "match", "because of"]
+    # An id that is cut short can neither be copied nor searched for.
+    key = rich.table.Column("id", no_wrap=True, min_width=max(len(hit.id) for hit in hits))
+    headings: list[rich.table.Column | str] = [
+        "",
+        *([""] if pictures else []),
+        key,
+        "title",
+        "price",
+        "match",
+        "because of",
+    ]
     table = rich.table.Table(*headings, box=None, pad_edge=False, expand=False)
     for hit in hits:
         price = "" if hit.price is None else f"{hit.price:,.2f}"
@@ -104,6 +114,8 @@ def _title(hit: Hit) -> rich.text.Text:
 
 
 def _strength(hit: Hit) -> str:
+    if hit.matched.kind == "id":
+        return "exact"
     if hit.strength is None:
         return ""
     filled = round(hit.strength * 5)
@@ -118,7 +130,7 @@ def _reason(hit: Hit) -> str:
     if matched.text is not None:
         text = " ".join(matched.text.split())
         return text if len(text) <= SHOWN_WORDS else text[: SHOWN_WORDS - 1] + "\u2026"
-    return "its words"
+    return "its id" if matched.kind == "id" else "its words"
 
 
 def _picture(path: str | None) -> Any:
