@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ CELL = 200
 TEXT = 40
 MARGIN = 14
 QUERY = 250
+LINE = 22
 
 
 @click.command()
@@ -51,7 +53,8 @@ def parse(query: str) -> dict[str, Any]:
 def draw_row(sheet: Image.Image, top: int, query: str, hits: list[Hit]) -> None:
     draw = ImageDraw.Draw(sheet)
     asked = parse(query)
-    words = "\n".join(filter(None, [asked["text"], asked["minus"] and f"without {asked['minus']}"]))
+    said = [asked["text"], asked["minus"] and f"without {asked['minus']}"]
+    words = "\n".join(textwrap.fill(line, LINE) for line in said if line)
     if "image" in asked:
         small = CELL - 50
         sheet.paste(thumbnail(asked["image"], small), (MARGIN, top + MARGIN))
