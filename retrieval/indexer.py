@@ -252,8 +252,8 @@ class _Run:
             live = live_manifest(Generations(self._index))
             if live.revision == self._store.revision():
                 return live
-        if self._tally.report.updated or self._tally.report.removed:
-            self._store.drop_unused_vectors()
+        # Whatever this run did itself: the one that replaced them may have been killed.
+        self._store.drop_unused_vectors()
         return publish(self._index, self._store, self._settings, self._progress)
 
 

@@ -8,9 +8,8 @@ import pkgutil
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest import mock
 
 from retrieval.encoders import load_encoder
@@ -18,6 +17,13 @@ from retrieval.indexer import Indexer
 from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
+
+
+class Ready(Protocol):
+    """Told once the model is loaded; an event of another process, or a clock."""
+
+    def set(self) -> None: ...
+
 
 # What a publication does to the disk, in the order it happens: each is a moment to die at.
 STEPS = (
@@ -47,7 +53,7 @@ def settings_for(index: Path, model: str) -> Settings:
     return load_settings(index=index, model=model, batch_size=2, decode_workers=2)
 
 
-def index_source(source: Path, index: Path, model: str, ready: Event | None = None) -> None:
+def index_source(source: Path, index: Path, model: str, ready: Ready | None = None) -> None:
     """Indexes with --prune; sets `ready` once the model is loaded and the work begins."""
     settings = settings_for(index, model)
     encoder = load_encoder(model, settings)
