@@ -21,10 +21,10 @@ from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Scores
 
 MODALITY = {"images": "image", "texts": "text"}
-# Chosen on 150 paraphrases and 100 attribute queries of the sample catalog.
 # With a photo or a likeness, words only move what is near it already.
 NEAR = 50
 NEAR_WEIGHTS = {"images": 1.0, "texts": 0.5, "words": 0.25, "every word": 0.25}
+# Chosen on 150 paraphrases and 100 attribute queries of the sample catalog.
 LIST_WEIGHTS = {"images": 0.5, "texts": 1.0, "words": 2.0, "every word": 2.0}
 
 

@@ -167,7 +167,7 @@ class _Run:
         if prune and not self._tally.nameless:
             report.removed = self._store.remove_except(self._tally.seen)
         elif prune:
-            report.rejects.append(self._tally.why_not_pruned())
+            self._tally.add_rejects(self._tally.why_not_pruned())
         self._complete_others()
         encoding = time.perf_counter() - started
         manifest = self._publish()
@@ -295,7 +295,6 @@ class _Tally:
         self.report.rejected += len(rejects)
 
     def why_not_pruned(self) -> Reject:
-        self.report.rejected += 1
         reason = (
             f"nothing was dropped: {self.nameless} rows above cannot be read, and whose they are "
             "is not known; mend them and run this again"

@@ -22,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, text_hash
+from retrieval.characters import is_unicode
 from retrieval.encoders.base import Square
 from retrieval.errors import ImageError
 from retrieval.images import decode_photo, read_photo_bytes
@@ -171,7 +172,7 @@ class SourceReader:
         # Time 0 never equals a file's: a racy file is read again next time.
         changed = status.st_mtime_ns if status else 0
         mtime_ns = 0 if seen_at - changed < RACY_NS else changed
-        same_bytes = by_file.get(_file_hash(data))
+        same_bytes = by_file.get(_file_hash(data)) if by_file else None
         if same_bytes is not None and same_bytes.has_vector:
             return replace(same_bytes, path=relative, size=len(data), mtime_ns=mtime_ns), None
         photo = decode_photo(data, self._settings.max_image_pixels)
@@ -192,10 +193,8 @@ class SourceReader:
             relative = os.path.relpath(path, self._index)
         except ValueError:  # another drive: there is no relative path
             raise ImageError("lies on another drive than the index; keep both on one") from None
-        try:
-            relative.encode()
-        except UnicodeEncodeError:
-            raise ImageError("the path is not valid UTF-8; rename the file") from None
+        if not is_unicode(relative):
+            raise ImageError("the path is not valid UTF-8; rename the file")
         return Path(relative).as_posix()
 
 

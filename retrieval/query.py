@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from PIL import Image
 
 from retrieval.catalog.filters import Filter, filters_from
+from retrieval.characters import is_unicode
 from retrieval.errors import QueryError
 
 Scope = Literal["products", "images", "texts"]
@@ -153,10 +154,8 @@ def _strings(value: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
     for part in kept:
         if len(part) > MAX_TEXT:
             raise QueryError(f"{name} has {len(part):,} characters, more than {MAX_TEXT:,}")
-        try:
-            part.encode()
-        except UnicodeEncodeError:
-            raise QueryError(f"{name} is not valid Unicode") from None
+        if not is_unicode(part):
+            raise QueryError(f"{name} is not valid Unicode")
     return kept
 
 

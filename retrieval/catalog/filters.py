@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
 from retrieval.catalog.models import Product
+from retrieval.characters import is_unicode
 from retrieval.errors import QueryError
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
@@ -162,16 +163,12 @@ def _checked(one: Filter) -> Filter:
         one = replace(one, field=one.field.lower())
     if one.operator not in OPERATORS:
         raise QueryError(f"operator {one.operator!r} is unknown; operators: {' '.join(OPERATORS)}")
-    if "\0" in one.field + one.value or not _is_unicode(one.field + one.value):
+    if "\0" in one.field + one.value or not is_unicode(one.field + one.value):
         raise QueryError(f"filter on {one.field!r} holds characters that no text has")
     needs_number = one.operator in ("<", "<=", ">", ">=") or one.field == "price"
     if needs_number and _number(one.value) is None:
         raise QueryError(f"filter {str(one)!r}: {one.value!r} is not a number")
     return one
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _number(value: str) -> float | None:

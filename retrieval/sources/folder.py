@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
+from retrieval.characters import is_unicode
 from retrieval.errors import SourceError
 from retrieval.images import SUFFIXES
 from retrieval.products import Reject
@@ -31,9 +32,7 @@ class ImageFolder:
     def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
         for number, path in enumerate(self._images(), start=1):
             name = path.relative_to(self.path).as_posix()
-            try:
-                name.encode()
-            except UnicodeEncodeError:
+            if not is_unicode(name):
                 shown = name.encode("utf-8", "replace").decode()
                 reason = "the file name is not valid UTF-8; rename the file"
                 yield Reject(number, None, "image", shown, reason)

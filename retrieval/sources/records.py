@@ -16,6 +16,7 @@ from typing import Any
 import nh3
 from price_parser import Price
 
+from retrieval.characters import is_unicode
 from retrieval.products import ProductRecord, Reject
 
 EMPTY_ROW = "the row is empty; delete it or fill it in"
@@ -75,7 +76,7 @@ class RowReader:
 
     def _unusable_cell(self, cells: Mapping[str, Any]) -> tuple[str, str, str] | None:
         for column, value in cells.items():
-            if not _is_unicode(column):
+            if not is_unicode(column):
                 return _short(column), "", "the column's name is not valid UTF-8"
             text = _text(value)
             if len(text) > self.max_cell_characters:
@@ -87,7 +88,7 @@ class RowReader:
                         f"{self.max_cell_characters:,} allowed; is a quote missing?"
                     ),
                 )
-            if not _is_unicode(text):
+            if not is_unicode(text):
                 return column, _short(text), "the cell is not valid UTF-8; save the file as UTF-8"
             if "\x00" in text:
                 return column, _short(text), "the cell holds a NUL character; export it again"
@@ -232,14 +233,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str) if value else ""
     return str(value)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _short(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import pyarrow
 import pyarrow.parquet
 
+from retrieval.characters import is_unicode
 from retrieval.errors import SourceError
 from retrieval.products import Reject
 from retrieval.sources.columns import guess_mapping
@@ -273,7 +274,7 @@ def _unique(header: Any) -> list[str]:
     counts: dict[str, int] = {}
     for position, cell in enumerate(header, start=1):
         name = cell.strip() or f"column_{position}"
-        if any("\ud800" <= character <= "\udfff" for character in name):
+        if not is_unicode(name):
             raise SourceError("the header is not valid UTF-8; save the file as UTF-8")
         unique = name
         while unique in names:
