@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,20 @@ import numpy as np
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import DatabaseError
 
+from retrieval.catalog.adapters import stored_adapter
 from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
 from retrieval.catalog.store import CatalogStore
+from retrieval.encoders import Vectors
+from retrieval.encoders.adapter import Adapter, Side
 from retrieval.errors import IndexDamaged, IndexMissing
 from retrieval.generations import GENERATIONS, Generations, Manifest, live_manifest
 from retrieval.vectors.gallery import Gallery
 
 ROWS_AT_ONCE = 10_000
 LENGTH_TOLERANCE = 0.01
+ADAPTED_TOLERANCE = 2e-3
 _MODELS: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
 
 
@@ -137,6 +142,8 @@ def check_generation(index: Path, store: CatalogStore) -> list[Problem]:
         return problems  # rolled back: it is meant to differ from the catalog
     try:
         return _compare(generations, manifest, store)
+    except IndexDamaged as error:
+        return [Problem(str(error))]
     except DatabaseError as error:
         return [_damaged(error)]
 
@@ -159,14 +166,17 @@ def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[
         problems.append(Problem(f"{what}; run `retrieval rebuild`", derived=True))
 
     encoder = store.active_encoder()
-    if encoder is None or encoder.fingerprint != manifest.fingerprint:
-        differs("the generation was made by another model than the catalog's")
+    adapter = stored_adapter(store.engine, encoder.id) if encoder else None
+    if encoder is None or manifest.fingerprint != (
+        adapter.fingerprint(encoder.fingerprint) if adapter else encoder.fingerprint
+    ):
+        differs("the generation was made by another model or adapter than the catalog's")
         return problems
     for name, entry in manifest.galleries.items():
         gallery = Gallery.load(folder, name, entry.index_type, entry.width)
         if not np.array_equal(gallery.index.ids(), gallery.ids):
             differs(f"FAISS and the vectors beside it hold different {name}")
-        wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, store)
+        wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, adapter, store)
         if wrong:
             differs(f"{wrong} {name} differ between the generation and the catalog")
     with contextlib.closing(Snapshot(folder / SNAPSHOT)) as snapshot:
@@ -179,6 +189,7 @@ def _wrong_vectors(
     gallery: Gallery,
     model: type[Image] | type[ProductText],
     encoder_id: int,
+    adapter: Adapter | None,
     store: CatalogStore,
 ) -> int:
     """How many rows are on one side only, or hold another vector there."""
@@ -188,6 +199,8 @@ def _wrong_vectors(
         .where(Vector.encoder_id == encoder_id)
         .order_by(model.id)
     )
+    side: Side = "images" if model is Image else "texts"
+    adapt = None if adapter is None else functools.partial(adapter.apply, side)
     wrong = matched = 0
     with store.engine.connect() as connection:
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
@@ -198,8 +211,19 @@ def _wrong_vectors(
                     wrong += 1
                     continue
                 matched += 1
-                wrong += gallery.vectors[position].tobytes() != row[1]
+                wrong += not _same(gallery.vectors[position], row[1], adapt)
     return wrong + len(gallery) - matched
+
+
+def _same(shown: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> bool:
+    """Whether a generation's vector is what the stored one gives."""
+    if adapt is None:
+        return bool(shown.tobytes() == stored)
+    if len(stored) != shown.nbytes:
+        return False
+    # Another machine may sum in another order: the last bit of a float16 is not held against it.
+    made = adapt(np.frombuffer(stored, dtype="<f2")[None])[0]
+    return bool(np.allclose(made, np.asarray(shown, np.float32), atol=ADAPTED_TOLERANCE))
 
 
 def _products(engine: Any) -> list[Any]:

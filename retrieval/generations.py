@@ -20,6 +20,7 @@ from retrieval.errors import IndexDamaged, IndexMissing, NotFound
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+ADAPTER = "adapter.safetensors"
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
 
@@ -41,7 +42,8 @@ class Manifest:
     Attributes:
         generation: its number.
         revision: of the catalog that it shows.
-        fingerprint: of the encoder that made its vectors.
+        fingerprint: of the encoder that made its vectors, adapter included.
+        adapter: whether the model's vectors went through `adapter.safetensors`, which lies beside.
         model: name of that encoder, as `--model` takes it.
         files: name -> {"bytes", "sha256"}.
         wanted_type: the index type that was asked for, which the next one is made as, too.
@@ -59,6 +61,7 @@ class Manifest:
     wanted_type: str
     galleries: dict[str, GalleryEntry]
     calibration: dict[str, Any]
+    adapter: bool = False
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -65,7 +65,7 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
         QueryError: unknown `index_type`.
     """
     started = time.perf_counter()
-    with _writable(settings) as store:
+    with writable_store(settings) as store:
         manifest = publish(settings.index, store, settings, progress, index_type)
     return RebuildReport(
         products=manifest.products,
@@ -88,7 +88,7 @@ def verify(settings: Settings, progress: Progress, *, repair: bool = False) -> V
         IndexMissing: there is no index.
         IndexLocked: another process writes to it.
     """
-    with _writable(settings) as store:
+    with writable_store(settings) as store:
         problems = _check(settings.index, store, progress)
         if not problems or not repair:
             return VerifyReport(tuple(problems))
@@ -143,7 +143,8 @@ def rollback(settings: Settings, number: int | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _writable(settings: Settings) -> Iterator[CatalogStore]:
+def writable_store(settings: Settings) -> Iterator[CatalogStore]:
+    """The catalog of an index, while nobody else may write; raises IndexMissing, IndexLocked."""
     path = settings.index / FILE_NAME
     if not path.exists():
         raise IndexMissing(f"there is no index in {settings.index}; run `retrieval index SOURCE`")
@@ -197,4 +198,5 @@ def _generation_row(generations: Generations, number: int) -> dict[str, Any]:
         "recall": manifest.recall,
         "model": manifest.model,
         "fingerprint": manifest.fingerprint,
+        "adapted": manifest.adapter,
     }

@@ -12,21 +12,23 @@ import numpy.typing as npt
 from sqlalchemy import func, select
 
 from retrieval.calibration import calibrate
+from retrieval.catalog.adapters import stored_adapter
 from retrieval.catalog.database import FILE_NAME as CATALOG
 from retrieval.catalog.database import checkpoint
 from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
+from retrieval.encoders.adapter import Adapter, Side
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.generations import GalleryEntry, Generations, Manifest, live_manifest
+from retrieval.generations import ADAPTER, GalleryEntry, Generations, Manifest, live_manifest
 from retrieval.progress import Progress
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
 from retrieval.vectors.gallery import Gallery
 from retrieval.vectors.policy import RECALL_QUERIES, choose_type, tune
 
-GALLERIES: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
+GALLERIES: dict[Side, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
 ROWS_AT_ONCE = 10_000
 
 
@@ -59,19 +61,22 @@ def publish(
         raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
     checkpoint(store.engine)
     revision = store.revision()
+    adapter = stored_adapter(store.engine, encoder.id)
     generations = Generations(index)
     wanted = index_type or settings.index_type or _wanted_before(generations)
     with generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(index / CATALOG, folder / SNAPSHOT)
+            if adapter is not None:
+                (folder / ADAPTER).write_bytes(adapter.to_bytes())
             task.advance()
-            rows = {}
+            rows: dict[str, _Rows] = {}
             for name in GALLERIES:
-                rows[name] = _write_rows(store, encoder, name, folder)
+                rows[name] = _write_rows(store, encoder, adapter, name, folder)
                 task.advance()
-            entries = {}
+            entries: dict[str, GalleryEntry] = {}
             for name in GALLERIES:
-                queries = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
+                queries: dict[str, Floats] = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
                 entries[name] = _write_index(name, rows[name], queries, folder, settings, wanted)
                 task.advance()
         galleries = {
@@ -82,7 +87,10 @@ def publish(
             generation=generations.next_number(),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             revision=revision,
-            fingerprint=encoder.fingerprint,
+            fingerprint=adapter.fingerprint(encoder.fingerprint)
+            if adapter
+            else encoder.fingerprint,
+            adapter=adapter is not None,
             model=encoder.name,
             dim=encoder.dim,
             fit=encoder.details["preprocess"]["fit"],
@@ -103,7 +111,9 @@ def _wanted_before(generations: Generations) -> str:
         return "auto"
 
 
-def _write_rows(store: CatalogStore, encoder: EncoderRow, name: str, folder: Path) -> _Rows:
+def _write_rows(
+    store: CatalogStore, encoder: EncoderRow, adapter: Adapter | None, name: Side, folder: Path
+) -> _Rows:
     """Writes vectors, primary keys and products of a gallery, row by row to disk."""
     model = GALLERIES[name]
     with store.engine.connect() as connection:
@@ -126,7 +136,8 @@ def _write_rows(store: CatalogStore, encoder: EncoderRow, name: str, folder: Pat
             end = filled + len(part)
             ids[filled:end] = [row[0] for row in part]
             owners[filled:end] = [row[1] for row in part]
-            vectors[filled:end] = _unpack([row[2] for row in part], encoder.dim, name)
+            stored = _unpack([row[2] for row in part], encoder.dim, name)
+            vectors[filled:end] = stored if adapter is None else adapter.apply(name, stored)
             filled = end
     if filled != count:
         raise CatalogError(

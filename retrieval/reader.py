@@ -12,8 +12,9 @@ import numpy as np
 from retrieval.calibration import read_calibration
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
+from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
-from retrieval.generations import Generations, Manifest, live_manifest
+from retrieval.generations import ADAPTER, Generations, Manifest, live_manifest
 from retrieval.vectors.gallery import Gallery
 
 ATTEMPTS = 5
@@ -46,6 +47,9 @@ class Reader:
             for name, gallery in self.galleries.items()
         }
         self.calibration = read_calibration(manifest.calibration)
+        self.adapter = (
+            Adapter.from_bytes((folder / ADAPTER).read_bytes()) if manifest.adapter else None
+        )
 
 
 class LiveReader:

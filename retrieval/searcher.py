@@ -11,6 +11,7 @@ from typing import Any
 from retrieval.answering import Answer
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
+from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images import decode_photo, read_photo_bytes, upright_rgb
 from retrieval.query import ImageInput, Query, make_query
@@ -110,6 +111,8 @@ class Searcher:
             if self._encoder is None or self._encoder.fingerprint != manifest.fingerprint:
                 name = self._settings.model or name_from_here(manifest.model, self.index)
                 encoder = self._load(name, manifest.fit)
+                if reader.adapter is not None:
+                    encoder = AdaptedEncoder(encoder, reader.adapter)
                 if encoder.fingerprint != manifest.fingerprint:
                     made_by = name_from_here(manifest.model, self.index)
                     raise IndexMismatch(

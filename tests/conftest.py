@@ -14,10 +14,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 import retrieval
-from retrieval.encoders import Encoder, load_encoder
+from retrieval.encoders import STARTER, Encoder, load_encoder
 from retrieval.settings import Settings, load_settings
 from tests.models import write_model
 
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 COLOURS = {
     "red": (200, 30, 30),
     "green": (30, 150, 60),
@@ -57,6 +58,15 @@ def tiny_encoder(tiny_model: str) -> Encoder:
 @pytest.fixture
 def settings(tmp_path: Path, tiny_model: str) -> Settings:
     return load_settings(index=tmp_path / "index", model=tiny_model, batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def samples_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the sample catalog by the bundled model; not to be changed."""
+    index = tmp_path_factory.mktemp("samples") / "index"
+    report = retrieval.build(SAMPLES / "catalog.csv", index, model=STARTER)
+    assert report.rejects == []
+    return index
 
 
 def draw_product(shape: str, colour: str, size: tuple[int, int] = (120, 120), seed: int = 0) -> Any:

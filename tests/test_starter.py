@@ -20,11 +20,8 @@ FLIPKART = ROOT.parent / "shared" / "catalogs" / "flipkart"
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    index = tmp_path_factory.mktemp("samples") / "index"
-    report = retrieval.build(SAMPLES / "catalog.csv", index, model=STARTER)
-    assert report.rejects == []
-    return retrieval.open(index)
+def samples(samples_index: Path) -> Any:
+    return retrieval.open(samples_index)
 
 
 @pytest.fixture(scope="module")

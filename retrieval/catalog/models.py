@@ -79,6 +79,19 @@ class EncoderRow(Base):
     active: Mapped[bool]
 
 
+class AdapterRow(Base):
+    """A map on top of an encoder's vectors, as `retrieval.encoders.adapter` writes it."""
+
+    __tablename__ = "adapter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoder_id: Mapped[int] = mapped_column(
+        ForeignKey("encoder.id", ondelete="CASCADE"), unique=True
+    )
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    details: Mapped[dict[str, Any]]
+
+
 class Vector(Base):
     """An embedding: float16 little-endian, `dim` values, under what was seen and who saw it."""
 

@@ -81,7 +81,7 @@ class CatalogStore:
                 if known.name != name:  # its folder was moved: readers must learn where it is
                     change = update(EncoderRow).where(EncoderRow.id == known.id)
                     connection.execute(change.values(name=name))
-                    _bump_revision(connection)
+                    bump_revision(connection)
                 return int(known.id)
             row = insert(EncoderRow).values(
                 fingerprint=encoder.fingerprint,
@@ -98,7 +98,7 @@ class CatalogStore:
             active = select(EncoderRow.active).where(EncoderRow.id == encoder_id)
             if not connection.execute(active).scalar():
                 connection.execute(update(EncoderRow).values(active=EncoderRow.id == encoder_id))
-                _bump_revision(connection)
+                bump_revision(connection)
 
     def active_encoder(self) -> EncoderRow | None:
         with self.engine.connect() as connection:
@@ -169,7 +169,7 @@ class CatalogStore:
             for change in changes:
                 _write_product(connection, change)
             if vectors or any(change.visible for change in changes):
-                _bump_revision(connection)
+                bump_revision(connection)
 
     def count_except(self, keys: set[str]) -> int:
         """How many products `remove_except` would drop."""
@@ -184,7 +184,7 @@ class CatalogStore:
             for chunk in in_chunks(gone):
                 connection.execute(delete(Product).where(Product.id.in_(chunk)))
             if gone:
-                _bump_revision(connection)
+                bump_revision(connection)
         return len(gone)
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -192,7 +192,7 @@ class CatalogStore:
         with self.engine.begin() as connection:
             for chunk in in_chunks(keys):
                 connection.execute(delete(Product).where(Product.key.in_(chunk)))
-            _bump_revision(connection)
+            bump_revision(connection)
 
     def drop_unused_vectors(self) -> int:
         """Drops the vectors that no photo and no text has any more; returns how many."""
@@ -244,7 +244,8 @@ def read_revision(connection: Connection) -> int:
     return int(value or 0)
 
 
-def _bump_revision(connection: Connection) -> None:
+def bump_revision(connection: Connection) -> None:
+    """Counts one more change; see `CatalogStore.revision`."""
     row = sqlite_insert(State).values(name=REVISION, value=1)
     counted = row.on_conflict_do_update(
         index_elements=[State.name], set_={"value": State.value + 1}

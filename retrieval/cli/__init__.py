@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retrieval import __version__
-from retrieval.cli import indexing, maintenance, searching
+from retrieval.cli import adapting, evaluating, indexing, maintenance, searching
 from retrieval.cli.common import run_main
 
 __all__ = ["cli", "main"]
@@ -23,6 +23,8 @@ def cli() -> None:
 for command in (
     indexing.index,
     searching.search,
+    evaluating.evaluate,
+    adapting.adapt,
     maintenance.rebuild,
     maintenance.verify,
     maintenance.generations,

@@ -81,6 +81,14 @@ class Encoder(Protocol):
         """Float32 (n, dim), each row of length 1; a text of any length is seen whole."""
         ...
 
+    def cost(self) -> dict[str, dict[str, int]]:
+        """`flops` and `parameters` of the towers, each as {"image": n, "text": n}.
+
+        Flops are of one photo and of one text as long as the context; a multiplication and an
+        addition count as two.
+        """
+        ...
+
 
 def normalise(vectors: npt.NDArray[Any]) -> Vectors:
     """Rows scaled to length 1; a row of zeros stays as it is. Float32 (n, d)."""

@@ -13,6 +13,8 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
@@ -101,6 +103,27 @@ class OpenClipEncoder:
             averaged[row] = weights @ vectors[start:end]
             start = end
         return normalise(averaged)
+
+    def cost(self) -> dict[str, dict[str, int]]:
+        square = np.zeros((3, self._size, self._size), np.uint8)
+        runs = {
+            "image": lambda: self._image_batch([square]),
+            "text": lambda: self._text_batch([""]),
+        }
+        flops: dict[str, int] = {}
+        parameters: dict[str, int] = {}
+        for side, run in runs.items():
+            # Attention is counted where it is written out; its fused kernels on CPUs are not.
+            counter = FlopCounterMode(display=False)
+            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+                run()  # type: ignore[no-untyped-call]
+            flops[side] = int(counter.get_total_flops())
+        visual = getattr(self._model, "visual", None)
+        seen = {id(p) for p in visual.parameters()} if visual is not None else set()
+        for parameter in self._model.parameters():
+            side = "image" if id(parameter) in seen else "text"
+            parameters[side] = parameters.get(side, 0) + parameter.numel()
+        return {"flops": flops, "parameters": parameters}
 
     def _in_batches(self, items: Sequence[Any], run: Any) -> Vectors:
         if not items:

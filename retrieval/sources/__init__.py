@@ -14,7 +14,16 @@ from retrieval.sources.folder import ImageFolder
 from retrieval.sources.records import EMPTY_ROW, RowReader
 from retrieval.sources.tables import CsvTable, JsonlTable, ParquetTable
 
-__all__ = ["EMPTY_ROW", "ProductRecord", "Reject", "Source", "open_source", "parse_map"]
+__all__ = [
+    "EMPTY_ROW",
+    "ProductRecord",
+    "Reject",
+    "Source",
+    "Table",
+    "open_source",
+    "open_table",
+    "parse_map",
+]
 
 _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
     ".csv": CsvTable,
@@ -27,7 +36,9 @@ _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
 }
 
 
-class _Table(Protocol):
+class Table(Protocol):
+    """Rows of cells, each with its number; what cannot be read is a Reject."""
+
     columns: list[str]
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]: ...
@@ -42,7 +53,7 @@ class Source:
         attributes: the other columns, kept as attributes.
     """
 
-    def __init__(self, path: Path, table: _Table, mapping: dict[str, list[str]], limit: int):
+    def __init__(self, path: Path, table: Table, mapping: dict[str, list[str]], limit: int):
         self.path = path
         self.mapping = mapping
         used = {column for columns in mapping.values() for column in columns}
@@ -84,11 +95,19 @@ def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None
         SourceError: the source as a whole cannot be read; says why.
     """
     if path.is_dir():
-        table: _Table = ImageFolder(path)
+        table: Table = ImageFolder(path)
         if wanted:
             raise SourceError("--map is for tables; a folder of images has no columns")
         mapping = {column: [column] for column in table.columns}
         return Source(path, table, mapping, settings.max_cell_characters)
+    table = open_table(path)
+    mapping = apply_map(guess_mapping(table.columns), wanted or {}, table.columns)
+    check_mapping(mapping, table.columns)
+    return Source(path, table, mapping, settings.max_cell_characters)
+
+
+def open_table(path: Path) -> Table:
+    """The rows of a CSV, TSV, JSONL or Parquet file; raises SourceError where there are none."""
     if not path.is_file():
         raise SourceError(f"{path}: no such file or folder")
     kind = _TABLES.get(path.suffix.lower())
@@ -96,9 +115,6 @@ def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None
         known = ", ".join(sorted(_TABLES))
         raise SourceError(f"{path}: unknown kind of source; give a folder or one of {known}")
     try:
-        table = kind(path)
+        return kind(path)
     except (OSError, UnicodeError) as error:
         raise SourceError(f"{path} cannot be read ({error})") from None
-    mapping = apply_map(guess_mapping(table.columns), wanted or {}, table.columns)
-    check_mapping(mapping, table.columns)
-    return Source(path, table, mapping, settings.max_cell_characters)

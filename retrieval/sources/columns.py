@@ -46,7 +46,7 @@ def guess_mapping(columns: Iterable[str]) -> dict[str, list[str]]:
 
     Numbered columns (`image_1`, `image 2`, `photo3`) belong together.
     """
-    names = {column: _normal(column) for column in columns}
+    names = {column: normal_name(column) for column in columns}
     mapping: dict[str, list[str]] = {}
     taken: set[str] = set()
     for field in FIELDS:
@@ -117,7 +117,8 @@ def _photos_only(columns: list[str], names: Mapping[str, str]) -> list[str]:
     return without_small or plain or columns
 
 
-def _normal(column: str) -> str:
+def normal_name(column: str) -> str:
+    """A column's name in lower case, words joined by `_`: `Product Name` -> `product_name`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.strip())
     return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
 

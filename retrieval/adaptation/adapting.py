@@ -1,0 +1,359 @@
+"""Split, fit, judge on what was held out, and adopt only what is better there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.adaptation.pairs import Pairs, catalog_pairs, folds, why_unfit
+from retrieval.catalog.adapters import adopt_adapter, remove_adapter
+from retrieval.catalog.database import FILE_NAME, open_catalog
+from retrieval.catalog.models import EncoderRow
+from retrieval.catalog.store import CatalogStore
+from retrieval.encoders.adapter import Adapter
+from retrieval.errors import IndexMismatch, IndexMissing
+from retrieval.evaluation.intervals import Difference, compare, paired, summarise
+from retrieval.evaluation.metrics import Floats, Ints, Measures, join, measure_vectors
+from retrieval.maintenance import writable_store
+from retrieval.progress import Progress
+from retrieval.publishing import publish
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.adaptation.fitting import Fit
+
+FOLDS = 5
+JUDGED_QUERIES = 2_000
+NEIGHBOURS = 5
+SHARE = f"same category@{NEIGHBOURS}"
+CONTRAST, CLOSED = "contrastive", "closed form"
+DIRECTIONS = ("text_to_image", "image_to_text")
+Products = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How some products were found: both directions, and a photo's neighbours by category.
+
+    Attributes:
+        directions: out of DIRECTIONS.
+        clusters: direction -> (q,), the group of each query's product.
+        neighbours: (q, 1) share of a photo's NEIGHBOURS nearest that are of its category; None
+            where the catalog has no categories to compare.
+        neighbour_clusters: (q,).
+    """
+
+    directions: dict[str, Measures]
+    clusters: dict[str, Ints]
+    neighbours: Floats | None
+    neighbour_clusters: Ints
+
+    def as_dict(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            name: summarise(measures, self.clusters[name])
+            for name, measures in self.directions.items()
+        }
+        if self.neighbours is not None:
+            shown[SHARE] = round(float(self.neighbours.mean()), 5)
+        return shown
+
+
+@dataclass
+class AdaptReport:
+    """What `adapt` found and did.
+
+    Attributes:
+        before, after: on products that were held out, each by an adapter that had not seen it.
+        held_out: how many products that were.
+        difference: after less before.
+        elsewhere: the same for other catalogs, by the adapter fitted to all of this one.
+        adopted: whether a generation with the adapter was published.
+        reason: one line: why, or why not.
+    """
+
+    model: str
+    products: int
+    reason: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    difference: dict[str, dict[str, Any]] = field(default_factory=dict)
+    elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
+    candidates: dict[str, Any] = field(default_factory=dict)
+    method: str | None = None
+    held_out: int = 0
+    adopted: bool = False
+    generation: int | None = None
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def adapt(
+    settings: Settings,
+    progress: Progress,
+    *,
+    pairs: Pairs | None = None,
+    elsewhere: Sequence[Path] = (),
+    dry_run: bool = False,
+    force: bool = False,
+) -> AdaptReport:
+    """Fits an adapter to the catalog in `settings.index` from its stored vectors.
+
+    Products are split into FOLDS by groups of near copies. Each fold is judged by an adapter
+    that learnt from three others and stopped by the fourth; what is adopted is then fitted to
+    all products in the way, and for the number of steps, that did best.
+
+    Args:
+        pairs: to learn from in place of the catalog's own.
+        elsewhere: folders of other indexes by the same model, to see what is lost there.
+        dry_run: adopt nothing.
+        force: also where the catalog is of one category.
+
+    Raises:
+        IndexMissing: there is no index, or nothing in it.
+        IndexMismatch: an index of `elsewhere` is by another model.
+    """
+    started = time.perf_counter()
+    encoder, own = _load(settings.index)
+    others = {str(path): _load_other(path, encoder) for path in elsewhere}
+    pairs = pairs or own
+    report = AdaptReport(model=encoder.name, products=pairs.products)
+    unfit = why_unfit(pairs)
+    if unfit and not (force and "one category" in unfit):
+        report.reason = f"not adapted: {unfit}"
+    else:
+        adapter = _fit_and_judge(pairs, report, progress)
+        for name, other in others.items():
+            report.elsewhere[name] = _compared(_score(other, None), _score(other, adapter))
+        better = report.adopted
+        report.adopted = False
+        if better and not dry_run:
+            report.generation = _adopt(settings, progress, encoder, adapter, report)
+            report.adopted = True
+        elif better:
+            report.reason += "; nothing was changed (dry run)"
+    report.seconds = round(time.perf_counter() - started, 3)
+    return report
+
+
+def remove(settings: Settings, progress: Progress) -> int | None:
+    """Publishes the catalog without its adapter; the generation, or None if there was none."""
+    with writable_store(settings) as store:
+        encoder = store.active_encoder()
+        if encoder is None or not remove_adapter(store.engine, encoder.id):
+            return None
+        return publish(settings.index, store, settings, progress).generation
+
+
+def _load(index: Path) -> tuple[EncoderRow, Pairs]:
+    path = index / FILE_NAME
+    if not path.exists():
+        raise IndexMissing(f"there is no index in {index}; run `retrieval index SOURCE`")
+    engine = open_catalog(path)
+    try:
+        encoder = CatalogStore(engine).active_encoder()
+        if encoder is None:
+            raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
+        return encoder, catalog_pairs(engine, encoder.id)
+    finally:
+        engine.dispose()
+
+
+def _load_other(path: Path, encoder: EncoderRow) -> Pairs:
+    other, pairs = _load(path)
+    if other.fingerprint != encoder.fingerprint:
+        raise IndexMismatch(
+            f"{path} was made by {other.name}, not by {encoder.name}; index it with the same model"
+        )
+    return pairs
+
+
+def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Adapter:
+    from retrieval.adaptation import fitting
+
+    fold = folds(pairs, FOLDS)
+    before, after, winners = [], [], []
+    candidates: dict[str, list[Scores]] = {CONTRAST: [], CLOSED: []}
+    with progress.task("fitting and judging", (FOLDS + 1) * fitting.STEPS) as task:
+        for number in range(FOLDS):
+            held_out = fold == number
+            stops = fold == (number + 1) % FOLDS
+            train = ~(held_out | stops)
+
+            def judge(adapter: Adapter, stops: Products = stops) -> float:
+                return _mean_mrr(_score(pairs, adapter, stops, neighbours=False))
+
+            closed = fitting.closed_form(pairs, train)
+            fits: dict[str, Fit] = {
+                CONTRAST: fitting.by_contrast(pairs, train, judge, tick=task.advance),
+                CLOSED: fitting.Fit(closed, 0, judge(closed)),
+            }
+            winner = max(fits, key=lambda name: fits[name].score)
+            winners.append((winner, fits[CONTRAST].steps))
+            before.append(_score(pairs, None, held_out))
+            judged = {n: _score(pairs, fit.adapter, held_out) for n, fit in fits.items()}
+            after.append(judged[winner])
+            for name, scores in judged.items():
+                candidates[name].append(scores)
+        names = [name for name, _ in winners]
+        report.method = max((CONTRAST, CLOSED), key=names.count)
+        steps = int(np.median([steps for _, steps in winners]))
+        train = np.ones(pairs.products, dtype=np.bool_)
+        if report.method == CONTRAST:
+            final = fitting.by_contrast(pairs, train, steps=steps).adapter
+        else:
+            final = fitting.closed_form(pairs, train)
+        task.advance(fitting.STEPS)
+    base, adapted = _joined(before), _joined(after)
+    compared = _compared(base, adapted)
+    report.held_out = pairs.products
+    report.before, report.after = compared["before"], compared["after"]
+    report.difference = compared["difference"]
+    report.candidates = {
+        name: {d: summarise(m) for d, m in _joined(scores).directions.items()}
+        for name, scores in candidates.items()
+    }
+    report.adopted, report.reason = _verdict(report.difference)
+    return final
+
+
+def _verdict(difference: dict[str, dict[str, Any]]) -> tuple[bool, str]:
+    """Better is: words find their photos surely better, and nothing is surely worse."""
+    worse = [
+        f"{name} {measure}"
+        for name, measures in difference.items()
+        for measure, change in measures.items()
+        if change["high"] < 0 and measure in ("R@10", "MRR", SHARE)
+    ]
+    if worse:
+        return False, f"not adapted: held-out products lose in {', '.join(worse)}"
+    found = difference["text_to_image"]
+    if found["R@10"]["low"] <= 0 and found["MRR"]["low"] <= 0:
+        return False, "not adapted: held-out products are not found surely better"
+    gain = found["R@10"]
+    return True, (
+        f"held-out products are found better: text to image R@10 {gain['value']:+.1%} "
+        f"({gain['low']:+.1%} to {gain['high']:+.1%})"
+    )
+
+
+def _adopt(
+    settings: Settings,
+    progress: Progress,
+    encoder: EncoderRow,
+    adapter: Adapter,
+    report: AdaptReport,
+) -> int:
+    with writable_store(settings) as store:
+        active = store.active_encoder()
+        if active is None or active.fingerprint != encoder.fingerprint:
+            raise IndexMismatch(
+                f"{settings.index} was indexed by another model meanwhile; run this again"
+            )
+        details = {"before": report.before, "after": report.after, "method": report.method}
+        adopt_adapter(store.engine, active.id, adapter, details)
+        return publish(settings.index, store, settings, progress).generation
+
+
+def _score(
+    pairs: Pairs,
+    adapter: Adapter | None,
+    products: Products | None = None,
+    *,
+    neighbours: bool = True,
+) -> Scores:
+    """How `products` (None: all) are found among all photos, and all titles."""
+    photos = pairs.photos if adapter is None else adapter.apply("images", pairs.photos)
+    texts = pairs.texts if adapter is None else adapter.apply("texts", pairs.texts)
+    if products is None:
+        products = np.ones(pairs.products, dtype=np.bool_)
+    titles = np.flatnonzero(pairs.asks)
+    title_products = pairs.text_products[titles]
+    asked = _spread(np.flatnonzero(products[title_products]))
+    shown = _spread(np.flatnonzero(products[pairs.photo_products]))
+    photos_of = _rows_by_product(pairs.photo_products, pairs.products)
+    titles_of = _rows_by_product(title_products, pairs.products)
+    directions = {
+        "text_to_image": measure_vectors(
+            texts[titles[asked]], photos, [photos_of[p] for p in title_products[asked]]
+        ),
+        "image_to_text": measure_vectors(
+            photos[shown], texts[titles], [titles_of[p] for p in pairs.photo_products[shown]]
+        ),
+    }
+    clusters = {
+        "text_to_image": pairs.groups[title_products[asked]],
+        "image_to_text": pairs.groups[pairs.photo_products[shown]],
+    }
+    share = _same_category(pairs, photos, shown) if neighbours else None
+    return Scores(directions, clusters, share, clusters["image_to_text"])
+
+
+def _same_category(pairs: Pairs, photos: Any, shown: npt.NDArray[np.intp]) -> Floats | None:
+    if len(np.unique(pairs.categories)) < 2:
+        return None
+    shares = []
+    for start in range(0, len(shown), 256):
+        rows = shown[start : start + 256]
+        cosines = photos[rows] @ photos.T
+        # A product's own other photos are no find.
+        cosines[pairs.photo_products[rows][:, None] == pairs.photo_products[None]] = -np.inf
+        k = min(NEIGHBOURS, cosines.shape[1] - 1)
+        nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        same = pairs.categories[nearest] == pairs.categories[rows][:, None]
+        shares.append(same.mean(axis=1))
+    return np.concatenate(shares)[:, None]
+
+
+def _rows_by_product(products: Ints, count: int) -> list[npt.NDArray[np.intp]]:
+    order = np.argsort(products, kind="stable")
+    return np.split(order, np.searchsorted(products[order], np.arange(1, count)))
+
+
+def _spread(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    if len(rows) <= JUDGED_QUERIES:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, JUDGED_QUERIES).astype(np.intp)]
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    directions = {name: join([part.directions[name] for part in parts]) for name in DIRECTIONS}
+    clusters = {
+        name: np.concatenate([part.clusters[name] for part in parts]) for name in DIRECTIONS
+    }
+    shares = [part.neighbours for part in parts if part.neighbours is not None]
+    return Scores(
+        directions,
+        clusters,
+        np.concatenate(shares) if shares else None,
+        np.concatenate([part.neighbour_clusters for part in parts]),
+    )
+
+
+def _compared(before: Scores, after: Scores) -> dict[str, Any]:
+    difference: dict[str, dict[str, Difference]] = {
+        name: compare(after.directions[name], before.directions[name], before.clusters[name])
+        for name in DIRECTIONS
+    }
+    if before.neighbours is not None and after.neighbours is not None:
+        change = after.neighbours - before.neighbours
+        difference["neighbours"] = paired(change, [SHARE], before.neighbour_clusters)
+    return {
+        "before": before.as_dict(),
+        "after": after.as_dict(),
+        "difference": {
+            name: {measure: one.as_dict() for measure, one in changes.items()}
+            for name, changes in difference.items()
+        },
+    }
+
+
+def _mean_mrr(scores: Scores) -> float:
+    return float(np.mean([m.by_query["MRR"].mean() for m in scores.directions.values()]))

@@ -1,0 +1,29 @@
+"""Pairs of a file to learn from, embedded by the model of the index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retrieval.adaptation.pairs import Pairs, evaluation_pairs
+from retrieval.building import settings_of_index
+from retrieval.encoders import STARTER, load_encoder
+from retrieval.evaluation.embedding import embed
+from retrieval.evaluation.sets import read_pairs
+from retrieval.progress import Progress
+from retrieval.settings import Settings
+
+
+def read_training_pairs(path: Path, settings: Settings, progress: Progress) -> Pairs:
+    """Reads and embeds pairs, without the adapter that the index may have already.
+
+    Raises:
+        SourceError: the file, or every photo in it, cannot be read.
+        EncoderError: the model of the index cannot be loaded.
+    """
+    given = read_pairs(path)
+    settings = settings_of_index(settings)
+    name = settings.model or STARTER
+    with progress.task(f"loading {name}"):
+        encoder = load_encoder(name, settings)
+    embedded = embed(given, encoder, settings, progress)
+    return evaluation_pairs(embedded.given, embedded.photos, embedded.texts)

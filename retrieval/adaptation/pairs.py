@@ -1,0 +1,196 @@
+"""What an adapter learns from: stored vectors of photos and texts, and which belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine, select
+
+from retrieval.catalog.models import Image, Product, ProductText, Vector
+from retrieval.encoders import Vectors, normalise
+from retrieval.evaluation.metrics import Ints
+from retrieval.evaluation.sets import EvaluationSet, connected
+
+MIN_GROUPS = 100
+MAX_PRODUCTS = 20_000
+MAX_SHARE = 0.5
+# Products as alike as this must not stand on both sides of a split: what was learnt from one
+# would be asked of the other.
+NEAR_DUPLICATE = 0.97
+MATCHES_A_ROW = 50
+ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Photos and texts of products.
+
+    Attributes:
+        photos: (n, d), as the model makes them, without an adapter.
+        texts: (m, d), likewise.
+        photo_products: (n,) and text_products (m,): the product that each belongs to, from 0.
+        asks: (m,) whether a text is what people ask with: a title, or what stands in its place.
+        categories: (n,) of the photos; "" where it is not known.
+        groups: (products,) products of one group are alike: they are split together.
+    """
+
+    photos: Vectors
+    texts: Vectors
+    photo_products: Ints
+    text_products: Ints
+    asks: npt.NDArray[np.bool_]
+    categories: npt.NDArray[np.str_]
+    groups: Ints
+
+    @property
+    def products(self) -> int:
+        return len(self.groups)
+
+
+def catalog_pairs(engine: Engine, encoder_id: int) -> Pairs:
+    """The products of a catalog that have both a photo and a text.
+
+    Of more than MAX_PRODUCTS an even sample is taken.
+    """
+    photos = _vectors(engine, encoder_id, Image)
+    texts = _vectors(engine, encoder_id, ProductText)
+    with engine.connect() as connection:
+        fields = {
+            row.id: row.field
+            for row in connection.execute(select(ProductText.id, ProductText.field))
+        }
+        names = {
+            row.id: row.category for row in connection.execute(select(Product.id, Product.category))
+        }
+    both = np.intersect1d(photos.products, texts.products)
+    if len(both) > MAX_PRODUCTS:
+        both = both[np.linspace(0, len(both) - 1, MAX_PRODUCTS).astype(np.int64)]
+    photos, texts = photos.of(both), texts.of(both)
+    title = np.array([fields[i] == "title" for i in texts.ids.tolist()], dtype=np.bool_)
+    return make_pairs(
+        photos.vectors,
+        texts.vectors,
+        np.searchsorted(both, photos.products),
+        np.searchsorted(both, texts.products),
+        title,
+        np.array([names[i] or "" for i in photos.products.tolist()], dtype=np.str_),
+    )
+
+
+def evaluation_pairs(given: EvaluationSet, photos: Vectors, texts: Vectors) -> Pairs:
+    """Pairs of a file, with their vectors; what any row joins is one product."""
+    text_clusters, photo_clusters = given.clusters()
+    both = np.unique(text_clusters)
+    return make_pairs(
+        photos,
+        texts,
+        np.searchsorted(both, photo_clusters),
+        np.searchsorted(both, text_clusters),
+        np.ones(len(texts), dtype=np.bool_),
+        np.array([label or "" for label in given.labels], dtype=np.str_),
+    )
+
+
+def make_pairs(
+    photos: Vectors,
+    texts: Vectors,
+    photo_products: Ints,
+    text_products: Ints,
+    asks: npt.NDArray[np.bool_],
+    categories: npt.NDArray[np.str_],
+) -> Pairs:
+    """Pairs with their groups; a product none of whose texts asks is asked by the first of them."""
+    count = int(max(photo_products.max(initial=-1), text_products.max(initial=-1))) + 1
+    asks = asks.copy()
+    asked = np.zeros(count, dtype=np.bool_)
+    asked[text_products[asks]] = True
+    for row, product in enumerate(text_products.tolist()):
+        if not asked[product]:
+            asks[row] = asked[product] = True
+    links = [_alike(photos, photo_products), _alike(texts, text_products)]
+    groups = np.unique(connected(count, np.concatenate(links)), return_inverse=True)[1]
+    return Pairs(photos, texts, photo_products, text_products, asks, categories, groups)
+
+
+def why_unfit(pairs: Pairs) -> str | None:
+    """One line where nothing of worth can be learnt, or judged, by these pairs; else None."""
+    if pairs.products < MIN_GROUPS:
+        return (
+            f"{pairs.products} products have a photo and a text; at least {MIN_GROUPS} are needed "
+            "to learn from some and be judged by others"
+        )
+    for what, vectors in (("photos", pairs.photos), ("titles", pairs.texts[pairs.asks])):
+        different = len(np.unique(vectors.astype(np.float16), axis=0))
+        if different < MIN_GROUPS:
+            return (
+                f"the {len(vectors)} {what} are only {different} different ones; at least "
+                f"{MIN_GROUPS} are needed, as copies teach nothing and can be told apart by nothing"
+            )
+    sizes = np.bincount(pairs.groups)
+    if sizes.max() > MAX_SHARE * pairs.products or len(sizes) < MIN_GROUPS:
+        return (
+            f"most products are near copies of one another ({len(sizes)} groups that differ, the "
+            f"largest of {sizes.max()} of {pairs.products} products); they cannot be split into "
+            "some to learn from and others to be judged by"
+        )
+    named = pairs.categories[pairs.categories != ""]
+    if len(named) == len(pairs.categories) and len(np.unique(named)) == 1:
+        return (
+            f"all products are of one category ({named[0]}): what would be lost in telling kinds "
+            "of things apart could not be seen; use --force if only such are ever searched for"
+        )
+    return None
+
+
+def folds(pairs: Pairs, count: int, seed: int = 0) -> Ints:
+    """(products,) a fold from 0 to count - 1; groups stay whole, and folds are about even."""
+    order = np.random.default_rng(seed).permutation(int(pairs.groups.max()) + 1)
+    sizes = np.bincount(pairs.groups)
+    filled = np.zeros(count)
+    fold_of_group = np.empty(len(sizes), dtype=np.int64)
+    for group in sorted(order.tolist(), key=lambda g: -sizes[g]):
+        fold_of_group[group] = smallest = int(np.argmin(filled))
+        filled[smallest] += sizes[group]
+    return np.asarray(fold_of_group[pairs.groups])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    ids: Ints
+    products: Ints
+    vectors: Vectors
+
+    def of(self, products: Ints) -> _Rows:
+        kept = np.isin(self.products, products)
+        return _Rows(self.ids[kept], self.products[kept], self.vectors[kept])
+
+
+def _vectors(engine: Engine, encoder_id: int, model: type[Image] | type[ProductText]) -> _Rows:
+    query = (
+        select(model.id, model.product_id, Vector.data)
+        .join(Vector, Vector.content_hash == model.content_hash)
+        .where(Vector.encoder_id == encoder_id)
+        .order_by(model.id)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f2")
+    return _Rows(
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([row[1] for row in rows], dtype=np.int64),
+        normalise(vectors.reshape(len(rows), -1)),
+    )
+
+
+def _alike(vectors: Vectors, products: Ints) -> npt.NDArray[np.intp]:
+    """Links (p, 2) between products that have a nearly equal vector."""
+    links = [np.empty((0, 2), dtype=np.intp)]
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        near = vectors[start : start + ROWS_AT_ONCE] @ vectors.T > NEAR_DUPLICATE
+        # Of a thousand copies each need only be joined to a few for all to be joined.
+        near &= np.cumsum(near, axis=1) <= MATCHES_A_ROW
+        rows, columns = np.nonzero(near)
+        links.append(np.stack([products[rows + start], products[columns]], axis=1))
+    return np.concatenate(links)

@@ -1,0 +1,94 @@
+"""A small map on top of a model's vectors, fitted to one catalog; see `retrieval.adaptation`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
+from retrieval.errors import IndexDamaged
+
+Side = Literal["images", "texts"]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One residual affine map a side: v -> normalise(v + v M + b).
+
+    Attributes:
+        maps: side -> M, float32 (d, d).
+        shifts: side -> b, float32 (d,).
+    """
+
+    maps: dict[Side, npt.NDArray[np.float32]]
+    shifts: dict[Side, npt.NDArray[np.float32]]
+
+    def apply(self, side: Side, vectors: npt.NDArray[Any]) -> Vectors:
+        """Vectors (n, d) of the model, as the adapted index holds them: float32, length 1."""
+        vectors = np.asarray(vectors, dtype=np.float32)
+        return normalise(vectors + vectors @ self.maps[side] + self.shifts[side])
+
+    def to_bytes(self) -> bytes:
+        """As safetensors; equal adapters make equal bytes."""
+        tensors = {f"{side}.map": value for side, value in self.maps.items()}
+        tensors |= {f"{side}.shift": value for side, value in self.shifts.items()}
+        return save(tensors)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Adapter:
+        """Raises IndexDamaged where the bytes are not those of an adapter."""
+        try:
+            tensors = load(data)
+            sides: tuple[Side, ...] = ("images", "texts")
+            return cls(
+                {side: tensors[f"{side}.map"] for side in sides},
+                {side: tensors[f"{side}.shift"] for side in sides},
+            )
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise IndexDamaged(
+                f"the adapter cannot be read ({error}); run `retrieval adapt` again, or "
+                "`retrieval adapt --remove`"
+            ) from None
+
+    def fingerprint(self, base: str) -> str:
+        """Identifies vectors of the model with this fingerprint, adapted."""
+        return hashlib.sha256(base.encode() + self.to_bytes()).hexdigest()[:16]
+
+
+class AdaptedEncoder:
+    """Implements `retrieval.encoders.base.Encoder`: a model, then an adapter."""
+
+    def __init__(self, base: Encoder, adapter: Adapter) -> None:
+        self.base = base
+        self.adapter = adapter
+        self.name = base.name
+        self.dim = base.dim
+        self.details: EncoderDetails = base.details
+        self.fingerprint = adapter.fingerprint(base.fingerprint)
+
+    def prepare(self, pixels: Image.Image) -> Square:
+        return self.base.prepare(pixels)
+
+    def encode_images(self, squares: Sequence[Square]) -> Vectors:
+        return self.adapter.apply("images", self.base.encode_images(squares))
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.adapter.apply("texts", self.base.encode_texts(texts))
+
+    def cost(self) -> dict[str, dict[str, int]]:
+        cost = self.base.cost()
+        size = self.dim * self.dim
+        return {
+            "flops": {side: count + 2 * size for side, count in cost["flops"].items()},
+            "parameters": {
+                side: count + size + self.dim for side, count in cost["parameters"].items()
+            },
+        }

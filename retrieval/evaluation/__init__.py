@@ -1,0 +1,1 @@
+"""How well an index or a model finds things, measured as the field does it."""

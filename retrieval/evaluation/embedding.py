@@ -1,0 +1,197 @@
+"""The vectors of an evaluation set: stored ones where there are any, the rest made now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+
+from retrieval.catalog.database import FILE_NAME, in_chunks, open_catalog
+from retrieval.catalog.models import EncoderRow, Vector
+from retrieval.catalog.store import text_hash
+from retrieval.encoders import Encoder, Square, Vectors, normalise
+from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.errors import SourceError
+from retrieval.evaluation.sets import EvaluationSet
+from retrieval.preparing import Prepared, SourceReader
+from retrieval.products import ProductRecord, Reject
+from retrieval.progress import Progress
+from retrieval.settings import Settings
+
+TEXTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A set with its vectors.
+
+    Attributes:
+        given: the set, less the photos that could not be read.
+        photos: (n, d) of `given.photos`; texts: (m, d) of `given.texts`.
+        images_per_second, texts_per_second: from file to vector; None where none were made.
+        rejects: photos that could not be read.
+    """
+
+    given: EvaluationSet
+    photos: Vectors
+    texts: Vectors
+    images_per_second: float | None
+    texts_per_second: float | None
+    rejects: tuple[Reject, ...]
+
+
+def embed(
+    given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
+) -> Embedded:
+    """Embeds a set with an encoder.
+
+    What the catalog in `settings.index` has vectors of, by this model, is not embedded again: of
+    a catalog's own photos not one is read.
+
+    Raises:
+        SourceError: not one photo can be read.
+    """
+    base = encoder.base if isinstance(encoder, AdaptedEncoder) else encoder
+    stored = _stored(settings.index, base.fingerprint, [*given.photo_keys, *_hashes(given.texts)])
+    photo_vectors = {i: stored[k] for i, k in enumerate(given.photo_keys) if k in stored}
+    keys = dict(enumerate(given.photo_keys))
+    rejects: list[Reject] = []
+    missing = [i for i in range(len(given.photos)) if i not in photo_vectors]
+    started = time.perf_counter()
+    made: dict[str, Vectors] = {}
+    for number, found in _look_at(given, missing, base, settings, progress, made):
+        if isinstance(found, Reject):
+            rejects.append(found)
+        else:
+            keys[number] = found
+    for number in missing:
+        if keys[number] in made:
+            photo_vectors[number] = made[keys[number]]
+    image_seconds = time.perf_counter() - started
+    kept = sorted(photo_vectors)
+    if not kept:
+        reason = f": {rejects[0].value}: {rejects[0].reason}" if rejects else ""
+        raise SourceError(f"not one of {len(given.photos)} photos can be read{reason}")
+    given = given.only(kept, [keys[i] for i in kept])
+    photos = np.stack([photo_vectors[i] for i in kept])
+    started = time.perf_counter()
+    texts, count = _embed_texts(given.texts, base, stored, progress)
+    text_seconds = time.perf_counter() - started
+    if isinstance(encoder, AdaptedEncoder):
+        photos = encoder.adapter.apply("images", photos)
+        texts = encoder.adapter.apply("texts", texts)
+    return Embedded(
+        given=given,
+        photos=normalise(photos),
+        texts=normalise(texts),
+        images_per_second=_rate(len(made), image_seconds),
+        texts_per_second=_rate(count, text_seconds),
+        rejects=tuple(rejects),
+    )
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return round(count / seconds, 1) if count else None
+
+
+def _look_at(
+    given: EvaluationSet,
+    numbers: Sequence[int],
+    encoder: Encoder,
+    settings: Settings,
+    progress: Progress,
+    made: dict[str, Vectors],
+) -> Iterator[tuple[int, str | Reject]]:
+    """Reads photos in threads and embeds them in batches into `made`, by content hash.
+
+    Yields the number of each photo with its content hash, or why it cannot be read.
+    """
+    if not numbers:
+        return
+    waiting: dict[str, Square] = {}
+
+    def flush() -> None:
+        vectors = encoder.encode_images(list(waiting.values()))
+        made.update(zip(waiting, vectors, strict=True))
+        waiting.clear()
+
+    records = (_record(given.base, number, given.photos[number]) for number in numbers)
+    reader = SourceReader(given.base, settings, encoder.prepare)
+    with progress.task(f"embedding photos with {encoder.name}", len(numbers)) as task:
+        for item in reader.stream(records, None, None):
+            task.advance()
+            assert isinstance(item, Prepared)
+            number = int(item.record.key)
+            if item.rejects:
+                first = item.rejects[0]
+                yield number, Reject(None, None, "image", first.value, first.reason)
+                continue
+            yield number, item.images[0].content_hash
+            new = {key: square for key, square in item.squares.items() if key not in made}
+            waiting.update(new)
+            if len(waiting) >= settings.batch_size:
+                flush()
+        if waiting:
+            flush()
+
+
+def _record(base: Path, number: int, photo: str) -> ProductRecord:
+    return ProductRecord(
+        key=str(number),
+        title="",
+        description="",
+        category=None,
+        brand=None,
+        price=None,
+        attributes={},
+        images=(photo,),
+        base=base,
+    )
+
+
+def _embed_texts(
+    texts: Sequence[str], encoder: Encoder, stored: dict[str, Vectors], progress: Progress
+) -> tuple[Vectors, int]:
+    """Vectors (m, d), and how many had to be made."""
+    hashes = _hashes(texts)
+    missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in stored}
+    known = dict(stored)
+    keys = list(missing)
+    if keys:
+        with progress.task(f"embedding texts with {encoder.name}", len(keys)) as task:
+            for start in range(0, len(keys), TEXTS_AT_ONCE):
+                part = keys[start : start + TEXTS_AT_ONCE]
+                vectors = encoder.encode_texts([missing[key] for key in part])
+                known.update(zip(part, vectors, strict=True))
+                task.advance(len(part))
+    return np.stack([known[key] for key in hashes]), len(keys)
+
+
+def _hashes(texts: Sequence[str]) -> list[str]:
+    return [text_hash(text) for text in texts]
+
+
+def _stored(index: Path, fingerprint: str, hashes: Sequence[str]) -> dict[str, Vectors]:
+    """Vectors that the catalog holds for these content hashes, by the model with `fingerprint`."""
+    path = index / FILE_NAME
+    found: dict[str, Vectors] = {}
+    if not path.exists():
+        return found
+    engine = open_catalog(path)
+    try:
+        with engine.connect() as connection:
+            for chunk in in_chunks(sorted(set(hashes))):
+                query = (
+                    select(Vector.content_hash, Vector.data)
+                    .join(EncoderRow, EncoderRow.id == Vector.encoder_id)
+                    .where(EncoderRow.fingerprint == fingerprint, Vector.content_hash.in_(chunk))
+                )
+                for key, data in connection.execute(query):
+                    found[key] = np.frombuffer(data, dtype="<f2").astype(np.float32)
+    finally:
+        engine.dispose()
+    return found

@@ -1,0 +1,306 @@
+"""Evaluates models on a set: embeds it with each, ranks both ways, and compares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrieval.encoders import STARTER, Encoder, Vectors, load_encoder
+from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.errors import IndexMissing, QueryError
+from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
+from retrieval.evaluation.embedding import Embedded, embed
+from retrieval.evaluation.index_loss import index_loss, photo_gallery
+from retrieval.evaluation.intervals import compare, summarise
+from retrieval.evaluation.metrics import Ints, Measures, measure_vectors
+from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
+from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
+from retrieval.products import Reject
+from retrieval.progress import Progress
+from retrieval.searcher import Searcher
+from retrieval.settings import Settings
+from retrieval.vectors.gallery import Gallery
+
+MAX_CATEGORIES = 50
+LATENCY_TEXTS = 51
+FOUND = 20
+DIRECTIONS = ("text_to_image", "image_to_text")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of a model: every query's measures, and who belongs together.
+
+    Attributes:
+        plain: only what the set says is right.
+        aware: what is equal to it is right as well.
+        clusters: (q,) for intervals.
+        categories: (q,) None where it is not known.
+    """
+
+    plain: Measures
+    aware: Measures
+    clusters: Ints
+    categories: tuple[str | None, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        shown = summarise(self.plain, self.clusters)
+        shown["duplicate_aware"] = summarise(self.aware, self.clusters)
+        names = [name for name in self.categories if name]
+        counted = sorted(set(names), key=lambda name: (-names.count(name), name))
+        if len(counted) > 1:
+            labels = np.array([name or "" for name in self.categories])
+            shown["by_category"] = {
+                name: summarise(self.plain.take(labels == name), self.clusters[labels == name])
+                for name in counted[:MAX_CATEGORIES]
+            }
+        return shown
+
+
+@dataclass(frozen=True)
+class ModelEvaluation:
+    """All that was measured of one model on one set."""
+
+    model: str
+    adapted: bool
+    fingerprint: str
+    embedded: Embedded
+    directions: dict[str, Direction]
+    zero_shot: ZeroShot | None
+    costs: dict[str, Any]
+    index: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The name that it is shown under."""
+        return f"{self.model} + adapter" if self.adapted else self.model
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "adapted": self.adapted,
+            "fingerprint": self.fingerprint,
+            **{name: one.as_dict() for name, one in self.directions.items()},
+            "zero_shot": None if self.zero_shot is None else self.zero_shot.as_dict(),
+            "index": self.index,
+            **self.costs,
+        }
+
+
+@dataclass
+class Evaluation:
+    """Models on one set; the first is the one that the others are compared with."""
+
+    given: EvaluationSet
+    models: list[ModelEvaluation] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def rejects(self) -> list[Reject]:
+        first = self.models[0].embedded.rejects if self.models else ()
+        return [*self.given.rejects, *first]
+
+    def differences(self, other: ModelEvaluation) -> dict[str, Any]:
+        """The first model less another, each direction and measure."""
+        return {
+            name: {
+                measure: one.as_dict()
+                for measure, one in compare(
+                    direction.plain, other.directions[name].plain, direction.clusters
+                ).items()
+            }
+            for name, direction in self.models[0].directions.items()
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        first = self.models[0]
+        return {
+            "pairs": len(first.embedded.given.links),
+            "images": len(first.embedded.given.photos),
+            "texts": len(first.embedded.given.texts),
+            "queries": self.given.kind,
+            **first.as_dict(),
+            "compare": [
+                {**other.as_dict(), "difference": self.differences(other)}
+                for other in self.models[1:]
+            ],
+            "rejected": len(self.rejects),
+            "warnings": self.warnings,
+        }
+
+
+def evaluate(
+    settings: Settings,
+    progress: Progress,
+    *,
+    pairs: Path | None = None,
+    compare_with: Sequence[str] = (),
+    queries: str = "title",
+    templates: Sequence[str] = TEMPLATES,
+) -> Evaluation:
+    """Measures `settings.model`, or the index's own, and every model that it is compared with.
+
+    Args:
+        pairs: table of photos and texts; None takes the products of the index: their titles or
+            descriptions (`queries`) and photos.
+        templates: prompts of the zero-shot classes, by `label` or the catalog's categories.
+
+    Raises:
+        SourceError: nothing can be evaluated by.
+        IndexMissing: there is neither `pairs` nor an index.
+        EncoderError: a model cannot be loaded.
+        QueryError: the models cannot be compared, as not both could read the same photos.
+    """
+    searcher = _searcher(settings, required=pairs is None)
+    if pairs is not None:
+        given = read_pairs(pairs)
+    else:
+        assert searcher is not None
+        given = catalog_pairs(searcher.reader, settings.index, queries)
+    evaluation = Evaluation(given)
+    names = [settings.model, *compare_with]
+    for name in names:
+        started = time.perf_counter()
+        with progress.task(f"loading {name or 'the model of the index'}"):
+            encoder, own = _encoder(name, searcher, settings)
+        loading = time.perf_counter() - started
+        one = _evaluate(encoder, own, given, settings, progress, templates)
+        one.costs["load_seconds"] = round(loading, 3)
+        if evaluation.models and one.embedded.given.photos != (
+            evaluation.models[0].embedded.given.photos
+        ):
+            raise QueryError(f"{one.label} could not read the same photos; run this again")
+        evaluation.models.append(one)
+        if one.adapted and pairs is None:
+            evaluation.warnings.append(
+                "the adapter was fitted to these very products, which flatters it; "
+                "`retrieval adapt --dry-run` measures on products held out"
+            )
+    return evaluation
+
+
+def _searcher(settings: Settings, *, required: bool) -> Searcher | None:
+    try:
+        # An index is searched by its own model, whatever else is evaluated.
+        return Searcher(settings.index, settings.model_copy(update={"model": None}))
+    except IndexMissing:
+        if required:
+            raise
+        return None
+
+
+def _encoder(
+    name: str | None, searcher: Searcher | None, settings: Settings
+) -> tuple[Encoder, Searcher | None]:
+    """The encoder of a name, None being the index's own, which is then given as well."""
+    if name is None and searcher is not None:
+        return searcher.warm(), searcher
+    if settings.fit is None and searcher is not None:
+        settings = settings.model_copy(update={"fit": searcher.reader.manifest.fit})
+    return load_encoder(name or STARTER, settings), None
+
+
+def _evaluate(
+    encoder: Encoder,
+    own: Searcher | None,
+    given: EvaluationSet,
+    settings: Settings,
+    progress: Progress,
+    templates: Sequence[str],
+) -> ModelEvaluation:
+    # Before anything else: so that the first query is one on a cold model.
+    sample = _spread(given.texts, LATENCY_TEXTS)
+    with progress.task("measuring latency"):
+        costs = encoder_latency(encoder, sample)
+    embedded = embed(given, encoder, settings, progress)
+    given = embedded.given
+    with progress.task("ranking"):
+        directions = _directions(embedded)
+        zero_shot = classify(embedded.photos, given.labels, encoder, templates)
+        live = own is not None and given.photo_ids is not None
+        if own is not None and given.photo_ids is not None:
+            gallery, ids = own.reader.galleries["images"], given.photo_ids
+        else:
+            wanted = settings.index_type or "auto"
+            gallery = photo_gallery(embedded.photos, wanted, settings.exact_limit)
+            ids = np.arange(len(given.photos), dtype=np.int64)
+        relevant = given.photos_of_texts(duplicates=False)
+        loss = index_loss(gallery, ids, embedded.texts, embedded.photos, relevant)
+        searches = _search_latency(gallery, embedded.texts)
+        whole = _whole_query(own if live else None, encoder, gallery, sample)
+    cost = encoder.cost()
+    return ModelEvaluation(
+        model=encoder.name,
+        adapted=isinstance(encoder, AdaptedEncoder),
+        fingerprint=encoder.fingerprint,
+        embedded=embedded,
+        directions=directions,
+        zero_shot=zero_shot,
+        index=loss,
+        costs={
+            "latency_ms": {**costs, "search": searches, "query": whole},
+            "throughput": {
+                "images_per_second": embedded.images_per_second,
+                "texts_per_second": embedded.texts_per_second,
+            },
+            "flops": cost["flops"],
+            "parameters": cost["parameters"],
+            "peak_memory_mb": peak_memory_mb(),
+        },
+    )
+
+
+def _directions(embedded: Embedded) -> dict[str, Direction]:
+    given = embedded.given
+    sides: dict[str, tuple[Vectors, Vectors, Callable[..., Any], Ints, Sequence[str | None]]]
+    of_texts, of_photos = given.clusters()
+    sides = {
+        "text_to_image": (
+            embedded.texts,
+            embedded.photos,
+            given.photos_of_texts,
+            of_texts,
+            given.label_of_texts(),
+        ),
+        "image_to_text": (
+            embedded.photos,
+            embedded.texts,
+            given.texts_of_photos,
+            of_photos,
+            given.labels,
+        ),
+    }
+    return {
+        name: Direction(
+            plain=measure_vectors(asked, gallery, relevant(duplicates=False)),
+            aware=measure_vectors(asked, gallery, relevant(duplicates=True)),
+            clusters=clusters,
+            categories=tuple(categories),
+        )
+        for name, (asked, gallery, relevant, clusters, categories) in sides.items()
+    }
+
+
+def _search_latency(gallery: Gallery, texts: Vectors) -> dict[str, float]:
+    return latency(lambda number: gallery.nearest(texts[number % len(texts)], FOUND))
+
+
+def _whole_query(
+    own: Searcher | None, encoder: Encoder, gallery: Gallery, texts: Sequence[str]
+) -> dict[str, float]:
+    """From words to a page of results, or where there is no catalog, to the nearest photos."""
+    if own is not None:
+        return latency(lambda number: own.search(texts[number % len(texts)], limit=FOUND))
+    return latency(
+        lambda number: gallery.nearest(encoder.encode_texts([texts[number % len(texts)]])[0], FOUND)
+    )
+
+
+def _spread(texts: Sequence[str], count: int) -> list[str]:
+    rows = np.linspace(0, len(texts) - 1, min(len(texts), count)).astype(int)
+    return [texts[row] for row in rows]
