@@ -221,7 +221,7 @@ def _same(shown: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> 
         return bool(shown.tobytes() == stored)
     if len(stored) != shown.nbytes:
         return False
-    # Another machine may sum in another order: the last bit of a float16 is not held against it.
+    # Another machine may sum in another order: the last bits are not held against it.
     made = adapt(np.frombuffer(stored, dtype="<f2")[None])[0]
     return bool(np.allclose(made, np.asarray(shown, np.float32), atol=ADAPTED_TOLERANCE))
 

@@ -36,6 +36,9 @@ class Reader:
                 name: Gallery.load(folder, name, entry.index_type, entry.width)
                 for name, entry in manifest.galleries.items()
             }
+            self.adapter = (
+                Adapter.from_bytes((folder / ADAPTER).read_bytes()) if manifest.adapter else None
+            )
         except (OSError, ValueError) as error:
             raise IndexDamaged(
                 f"generation {manifest.generation} cannot be read ({error}); "
@@ -47,9 +50,6 @@ class Reader:
             for name, gallery in self.galleries.items()
         }
         self.calibration = read_calibration(manifest.calibration)
-        self.adapter = (
-            Adapter.from_bytes((folder / ADAPTER).read_bytes()) if manifest.adapter else None
-        )
 
 
 class LiveReader:

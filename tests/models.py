@@ -12,7 +12,13 @@ from safetensors.torch import save_file
 CONFIG = {
     "model_cfg": {
         "embed_dim": 64,
-        "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 8},
+        "vision_cfg": {
+            "image_size": 64,
+            "layers": 2,
+            "width": 64,
+            "head_width": 32,
+            "patch_size": 8,
+        },
         "text_cfg": {
             "context_length": 32,
             "vocab_size": 49408,

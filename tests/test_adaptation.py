@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,14 @@ def pairs_of(count: int = 300, learnable: float = 1.0, seed: int = 0, categories
     names = np.array([f"c{i % categories}" for i in range(count)])
     every = np.arange(count)
     asks = np.ones(count, dtype=np.bool_)
-    return make_pairs(normalise(photos), normalise(texts), every, every, asks, names)
+    return make_pairs(normalise(photos), normalise(texts), every, every, asks, names, "model")
+
+
+def wide_pairs() -> Pairs:
+    """As `pairs_of`, as wide as the tiny model's vectors."""
+    pairs = pairs_of()
+    wide = ((0, 0), (0, 64 - DIM))
+    return with_vectors(pairs, np.pad(pairs.photos, wide), np.pad(pairs.texts, wide))
 
 
 def with_vectors(pairs: Pairs, photos: Any = None, texts: Any = None) -> Pairs:
@@ -48,6 +56,7 @@ def with_vectors(pairs: Pairs, photos: Any = None, texts: Any = None) -> Pairs:
         pairs.text_products,
         pairs.asks,
         pairs.categories,
+        pairs.fingerprint,
     )
 
 
@@ -72,6 +81,8 @@ def adopt(index: Path, adapter: Adapter) -> int:
 
 
 def judged(pairs: Pairs, index: Path, **options: Any) -> Any:
+    by = retrieval.open(index).reader.manifest.fingerprint
+    pairs = replace(pairs, fingerprint=by)
     return adapt(load_settings(index=index), Quiet(), pairs=pairs, dry_run=True, **options)
 
 
@@ -154,7 +165,7 @@ def test_a_product_without_title_is_asked_for_by_its_first_text() -> None:
     vectors = normalise(np.random.default_rng(0).normal(size=(4, DIM)))
     products = np.array([0, 0, 1, 1])
     titles = np.array([True, False, False, False])
-    pairs = make_pairs(vectors, vectors, products, products, titles, np.array(["a"] * 4))
+    pairs = make_pairs(vectors, vectors, products, products, titles, np.array(["a"] * 4), "m")
     assert pairs.asks.tolist() == [True, False, True, False]
 
 
@@ -267,13 +278,83 @@ def test_a_catalog_of_another_model_is_no_measure_of_what_is_lost(
         adapt(load_settings(index=index), Quiet(), elsewhere=[elsewhere])
 
 
-def test_pairs_of_a_file_may_be_learnt_from(index: Path, shop: Shop, tmp_path: Path) -> None:
+def test_pairs_of_another_model_are_refused(index: Path) -> None:
+    with pytest.raises(IndexMismatch, match="another model"):
+        adapt(load_settings(index=index), Quiet(), pairs=pairs_of())
+
+
+def test_chains_of_near_copies_stay_together() -> None:
+    """A chain whose ends are unlike: each link is near, and all must be split alike."""
+    angles = np.linspace(0, np.pi / 2, 150)
+    chain = np.zeros((150, DIM), dtype=np.float32)
+    chain[:, 0], chain[:, 1] = np.cos(angles), np.sin(angles)
+    texts = normalise(np.random.default_rng(0).normal(size=(150, DIM)))
+    every = np.arange(150)
+    asks = np.ones(150, dtype=np.bool_)
+    made = make_pairs(chain, texts, every, every, asks, np.array(["a"] * 150), "m")
+    assert len(np.unique(made.groups)) == 1
+
+
+def test_unknown_categories_are_no_category(index: Path) -> None:
+    pairs = pairs_of(300)
+    blank = np.where(np.arange(300) < 285, "", pairs.categories)
+    report = judged(replace(pairs, categories=blank), index)
+    assert report.before["same category@5"] < 0.5
+    one = np.where(np.arange(300) < 20, "", "c1")
+    assert "one category" in judged(replace(pairs, categories=one), index).reason
+
+
+def test_an_index_without_photos_is_declined(tmp_path: Path, tiny_model: str) -> None:
+    table = tmp_path / "words.csv"
+    table.write_text("id,title\n" + "".join(f"{i},thing {i}\n" for i in range(120)))
+    retrieval.build(table, tmp_path / "i", model=tiny_model)
+    made = answer(run("adapt", "--index", tmp_path / "i", "--json"))
+    assert "0 products have a photo and a text" in made["reason"]
+
+
+def test_an_adapter_whose_publishing_failed_does_not_come_later(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise OSError("no space left")
+
+    settings = load_settings(index=index)
+    by = retrieval.open(index).reader.manifest.fingerprint
+    pairs = replace(wide_pairs(), fingerprint=by)
+    with monkeypatch.context() as broken:
+        broken.setattr("retrieval.adaptation.adapting.publish", fail)
+        with pytest.raises(OSError, match="no space"):
+            adapt(settings, Quiet(), pairs=pairs)
+    rebuild(settings, Quiet())
+    assert not retrieval.open(index).reader.manifest.adapter
+    made = adapt(settings, Quiet(), pairs=pairs)
+    assert made.adopted and retrieval.open(index).reader.manifest.adapter
+    again = adapt(settings, Quiet(), pairs=pairs, dry_run=True)
+    assert "the index keeps the adapter that it has" in again.reason
+
+
+def test_an_adapter_that_is_live_though_not_in_the_catalog_can_be_removed(
+    index: Path, adapter: Adapter
+) -> None:
+    settings = load_settings(index=index)
+    number = adopt(index, adapter)
+    remove(settings, Quiet())
+    rollback(settings, number)
+    assert retrieval.open(index).reader.manifest.adapter
+    assert remove(settings, Quiet()) is not None
+    assert not retrieval.open(index).reader.manifest.adapter
+
+
+def test_pairs_of_a_file_may_be_learnt_from(index: Path, shop: Shop) -> None:
     lines = [f"images/{key}.png,{row['title']} {key}" for key, row in shop.rows.items()]
     file = shop.folder / "pairs.csv"
     file.write_text("\n".join(["image,text", *lines]))
     made = answer(run("adapt", file, "--index", index, "--json"))
     assert made["products"] == 20 and "at least 100" in made["reason"]
-    assert tmp_path.exists()
+    file.write_text("\n".join(["image,text", *lines, "images/gone.png,a gone thing"]))
+    partly = run("adapt", file, "--index", index, "--json")
+    assert answer(partly, 3)["products"] == 20
+    assert "row 22, image 'images/gone.png': no such file" in partly.stderr
 
 
 @pytest.mark.slow

@@ -194,6 +194,15 @@ def test_a_model_compared_with_itself_differs_in_nothing(index: Path, tiny_model
     assert all(one["value"] == 0 and not one["significant"] for one in changes.values())
 
 
+def test_a_photo_that_is_gone_is_left_out_of_a_comparison(
+    index: Path, shop: Shop, other_model: str
+) -> None:
+    (shop.folder / "images" / "P-003.png").unlink()
+    made = answer(run("evaluate", "--index", index, "--compare", other_model, "--json"), 3)
+    assert made["rejected"] == 1 and made["images"] == 19
+    assert made["compare"][0]["text_to_image"]["queries"] == made["text_to_image"]["queries"] == 19
+
+
 def test_without_pairs_or_index_it_says_what_to_do(tmp_path: Path) -> None:
     result = run("evaluate", "--index", tmp_path / "none")
     assert "make one with `retrieval index" in str(result.exception)
@@ -275,8 +284,8 @@ def test_zero_shot_counts_what_is_right_by_class() -> None:
 
 
 def test_labels_are_spoken_and_templates_read(tmp_path: Path) -> None:
-    assert spoken("Men/Tops/Hoodies & Sweatshirts") == "hoodies & sweatshirts"
-    assert spoken("Home > table_lamps") == "table lamps"
+    labels = ["Men/Tops/Tees", "Women/Tops/Tees", "Men/Tops/Hoodies & Sweatshirts", "table_lamps"]
+    assert spoken(labels) == ["men tees", "women tees", "hoodies & sweatshirts", "table lamps"]
     file = tmp_path / "t.txt"
     file.write_text("a {}\n\nthe {}, seen from above\n")
     assert read_templates(file) == ("a {}", "the {}, seen from above")

@@ -39,6 +39,10 @@ def test_counts_and_relevance_are_taken_as_they_stand(tmp_path: Path) -> None:
     assert list(read_judgements(counted).relevance.values()) == [{"A": 3, "B": 2, "C": 0}]
     graded = write(tmp_path / "b.csv", "search,id,relevance", "mug,A,2", "mug,B,0", "mug,C,-1")
     assert list(read_judgements(graded).relevance.values()) == [{"A": 2, "B": 0, "C": -1}]
+    shares = read_judgements(write(tmp_path / "d.csv", "query,id,relevance", "mug,A,0.4"))
+    assert list(shares.relevance.values()) == [{"A": 0.4}]
+    with pytest.raises(SourceError, match="whole numbers"):
+        write_qrels(tmp_path / "qrels", shares.relevance)
     lines = [json.dumps({"query": "mug", "product_id": "A", "relevance": 1})]
     assert list(read_judgements(write(tmp_path / "c.jsonl", *lines)).relevance.values()) == [
         {"A": 1}
@@ -59,6 +63,9 @@ def test_qrels_and_topics_are_read(tmp_path: Path) -> None:
     assert read.relevance == {"1": {"A": 2, "B": 0}, "2": {"C": 1}}
     assert read.queries == {"1": "red mug", "2": "a lamp"}
     assert len(read.rejects) == 2
+    lines = ['{"qid": "1", "query": "red mug"}', '{"qid": "2"}', '{"qid": "3", "query": null}']
+    partly = read_judgements(qrels, write(tmp_path / "topics.jsonl", *lines))
+    assert partly.queries == {"1": "red mug"} and list(partly.relevance) == ["1"]
     table = write(tmp_path / "topics.csv", "qid,query", "1,red mug", "2,a lamp", "3,a vase")
     assert read_judgements(qrels, table).queries["3"] == "a vase"
 
@@ -158,6 +165,16 @@ def test_the_command_judges_writes_and_reads_again(index: Path, tmp_path: Path) 
     assert again["judgements"]["systems"]["run"] == ours
     shown = run("evaluate", "--index", index, "--judgements", log)
     assert "hybrid - lexical" in shown.stdout and "2 searches" in shown.stdout
+
+
+def test_what_the_environment_says_of_models_is_no_flag(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: str
+) -> None:
+    monkeypatch.setenv("RETRIEVAL_MODEL", tiny_model)
+    log = write(tmp_path / "log.csv", "query,id", "P-003,P-003")
+    answer(run("evaluate", "--index", index, "--judgements", log, "--json"))
+    refused = run("evaluate", "--judgements", log, "--read-run", log, "--write-run", "x")
+    assert refused.exit_code == 2 and "leave out --write-run" in refused.stderr
 
 
 def test_the_samples_own_queries_judge_the_starter(samples_index: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.adaptation.pairs import Pairs, catalog_pairs, folds, why_unfit
-from retrieval.catalog.adapters import adopt_adapter, remove_adapter
+from retrieval.catalog.adapters import adopt_adapter, remove_adapter, stored_adapter
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.models import EncoderRow
 from retrieval.catalog.store import CatalogStore
@@ -20,13 +20,14 @@ from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexMismatch, IndexMissing
 from retrieval.evaluation.intervals import Difference, compare, paired, summarise
 from retrieval.evaluation.metrics import Floats, Ints, Measures, join, measure_vectors
+from retrieval.generations import Generations, live_manifest
 from retrieval.maintenance import writable_store
-from retrieval.progress import Progress
+from retrieval.progress import Progress, Task
 from retrieval.publishing import publish
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
-    from retrieval.adaptation.fitting import Fit
+    from retrieval.adaptation.fitting import Fit, Judge
 
 FOLDS = 5
 JUDGED_QUERIES = 2_000
@@ -69,8 +70,10 @@ class AdaptReport:
     """What `adapt` found and did.
 
     Attributes:
-        before, after: on products that were held out, each by an adapter that had not seen it.
-        held_out: how many products that were.
+        before, after: on products that were held out, each by an adapter that had not seen it;
+            `before` is the model alone, also where the index has an adapter already.
+        held_out: how many of them were asked for.
+        adapted_before: the index had an adapter already.
         difference: after less before.
         elsewhere: the same for other catalogs, by the adapter fitted to all of this one.
         adopted: whether a generation with the adapter was published.
@@ -85,6 +88,7 @@ class AdaptReport:
     difference: dict[str, dict[str, Any]] = field(default_factory=dict)
     elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
     candidates: dict[str, Any] = field(default_factory=dict)
+    adapted_before: bool = False
     method: str | None = None
     held_out: int = 0
     adopted: bool = False
@@ -107,8 +111,8 @@ def adapt(
     """Fits an adapter to the catalog in `settings.index` from its stored vectors.
 
     Products are split into FOLDS by groups of near copies. Each fold is judged by an adapter
-    that learnt from three others and stopped by the fourth; what is adopted is then fitted to
-    all products in the way, and for the number of steps, that did best.
+    that learnt from three others and was stopped by the fourth. What is adopted is then fitted to
+    all products: in the way that the stopping folds liked best, for the median of their steps.
 
     Args:
         pairs: to learn from in place of the catalog's own.
@@ -118,27 +122,31 @@ def adapt(
 
     Raises:
         IndexMissing: there is no index, or nothing in it.
-        IndexMismatch: an index of `elsewhere` is by another model.
+        IndexMismatch: `pairs`, or an index of `elsewhere`, are by another model.
     """
     started = time.perf_counter()
-    encoder, own = _load(settings.index)
+    encoder, own, adapted_now = _load(settings.index)
     others = {str(path): _load_other(path, encoder) for path in elsewhere}
+    if pairs is not None and pairs.fingerprint != encoder.fingerprint:
+        raise IndexMismatch(f"the pairs were embedded by another model than {encoder.name}")
     pairs = pairs or own
-    report = AdaptReport(model=encoder.name, products=pairs.products)
-    unfit = why_unfit(pairs)
-    if unfit and not (force and "one category" in unfit):
+    report = AdaptReport(model=encoder.name, products=pairs.products, adapted_before=adapted_now)
+    unfit = why_unfit(pairs, one_category=force)
+    adapter = None
+    if unfit:
         report.reason = f"not adapted: {unfit}"
     else:
         adapter = _fit_and_judge(pairs, report, progress)
+    if adapter is not None:
         for name, other in others.items():
             report.elsewhere[name] = _compared(_score(other, None), _score(other, adapter))
-        better = report.adopted
-        report.adopted = False
-        if better and not dry_run:
-            report.generation = _adopt(settings, progress, encoder, adapter, report)
-            report.adopted = True
-        elif better:
-            report.reason += "; nothing was changed (dry run)"
+    if adapter is not None and not dry_run:
+        report.generation = _adopt(settings, progress, encoder, adapter, report)
+        report.adopted = True
+    elif adapter is not None:
+        report.reason += "; nothing was changed (dry run)"
+    if adapted_now and not report.adopted:
+        report.reason += "; the index keeps the adapter that it has"
     report.seconds = round(time.perf_counter() - started, 3)
     return report
 
@@ -147,12 +155,15 @@ def remove(settings: Settings, progress: Progress) -> int | None:
     """Publishes the catalog without its adapter; the generation, or None if there was none."""
     with writable_store(settings) as store:
         encoder = store.active_encoder()
-        if encoder is None or not remove_adapter(store.engine, encoder.id):
+        had_one = encoder is not None and remove_adapter(store.engine, encoder.id)
+        # A run that was killed between the two leaves the live generation adapted.
+        if not had_one and not live_manifest(Generations(settings.index)).adapter:
             return None
         return publish(settings.index, store, settings, progress).generation
 
 
-def _load(index: Path) -> tuple[EncoderRow, Pairs]:
+def _load(index: Path) -> tuple[EncoderRow, Pairs, bool]:
+    """The encoder of an index, what can be learnt from it, and whether it has an adapter."""
     path = index / FILE_NAME
     if not path.exists():
         raise IndexMissing(f"there is no index in {index}; run `retrieval index SOURCE`")
@@ -161,13 +172,14 @@ def _load(index: Path) -> tuple[EncoderRow, Pairs]:
         encoder = CatalogStore(engine).active_encoder()
         if encoder is None:
             raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
-        return encoder, catalog_pairs(engine, encoder.id)
+        adapted = stored_adapter(engine, encoder.id) is not None
+        return encoder, catalog_pairs(engine, encoder), adapted
     finally:
         engine.dispose()
 
 
 def _load_other(path: Path, encoder: EncoderRow) -> Pairs:
-    other, pairs = _load(path)
+    other, pairs, _ = _load(path)
     if other.fingerprint != encoder.fingerprint:
         raise IndexMismatch(
             f"{path} was made by {other.name}, not by {encoder.name}; index it with the same model"
@@ -175,53 +187,59 @@ def _load_other(path: Path, encoder: EncoderRow) -> Pairs:
     return pairs
 
 
-def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Adapter:
+def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Adapter | None:
+    """Fills the report, and fits to all products what did best; None where nothing was better."""
     from retrieval.adaptation import fitting
 
     fold = folds(pairs, FOLDS)
-    before, after, winners = [], [], []
-    candidates: dict[str, list[Scores]] = {CONTRAST: [], CLOSED: []}
+    before: list[Scores] = []
+    held_out_scores: dict[str, list[Scores]] = {CONTRAST: [], CLOSED: []}
+    stop_scores: dict[str, list[float]] = {CONTRAST: [], CLOSED: []}
+    steps: list[int] = []
     with progress.task("fitting and judging", (FOLDS + 1) * fitting.STEPS) as task:
         for number in range(FOLDS):
             held_out = fold == number
             stops = fold == (number + 1) % FOLDS
-            train = ~(held_out | stops)
 
             def judge(adapter: Adapter, stops: Products = stops) -> float:
                 return _mean_mrr(_score(pairs, adapter, stops, neighbours=False))
 
-            closed = fitting.closed_form(pairs, train)
-            fits: dict[str, Fit] = {
-                CONTRAST: fitting.by_contrast(pairs, train, judge, tick=task.advance),
-                CLOSED: fitting.Fit(closed, 0, judge(closed)),
-            }
-            winner = max(fits, key=lambda name: fits[name].score)
-            winners.append((winner, fits[CONTRAST].steps))
+            for name, fit in _fits(pairs, ~(held_out | stops), judge, task).items():
+                stop_scores[name].append(fit.score)
+                held_out_scores[name].append(_score(pairs, fit.adapter, held_out))
+                if name == CONTRAST:
+                    steps.append(fit.steps)
             before.append(_score(pairs, None, held_out))
-            judged = {n: _score(pairs, fit.adapter, held_out) for n, fit in fits.items()}
-            after.append(judged[winner])
-            for name, scores in judged.items():
-                candidates[name].append(scores)
-        names = [name for name, _ in winners]
-        report.method = max((CONTRAST, CLOSED), key=names.count)
-        steps = int(np.median([steps for _, steps in winners]))
-        train = np.ones(pairs.products, dtype=np.bool_)
-        if report.method == CONTRAST:
-            final = fitting.by_contrast(pairs, train, steps=steps).adapter
-        else:
-            final = fitting.closed_form(pairs, train)
-        task.advance(fitting.STEPS)
-    base, adapted = _joined(before), _joined(after)
-    compared = _compared(base, adapted)
-    report.held_out = pairs.products
-    report.before, report.after = compared["before"], compared["after"]
-    report.difference = compared["difference"]
-    report.candidates = {
-        name: {d: summarise(m) for d, m in _joined(scores).directions.items()}
-        for name, scores in candidates.items()
+        # By the folds that stopped them: the held-out ones are for judging alone.
+        report.method = max((CONTRAST, CLOSED), key=lambda name: np.mean(stop_scores[name]))
+        base, adapted = _joined(before), _joined(held_out_scores[report.method])
+        compared = _compared(base, adapted)
+        report.held_out = len(base.directions["text_to_image"])
+        report.before, report.after = compared["before"], compared["after"]
+        report.difference = compared["difference"]
+        report.candidates = {
+            name: {d: summarise(m) for d, m in _joined(scores).directions.items()}
+            for name, scores in held_out_scores.items()
+        }
+        better, report.reason = _verdict(report.difference)
+        if not better:
+            return None
+        everything = np.ones(pairs.products, dtype=np.bool_)
+        if report.method == CLOSED:
+            return fitting.closed_form(pairs, everything)
+        return fitting.by_contrast(
+            pairs, everything, steps=max(fitting.CHECK_EVERY, int(np.median(steps)))
+        ).adapter
+
+
+def _fits(pairs: Pairs, train: Products, judge: Judge, task: Task) -> dict[str, Fit]:
+    from retrieval.adaptation import fitting
+
+    closed = fitting.closed_form(pairs, train)
+    return {
+        CONTRAST: fitting.by_contrast(pairs, train, judge, tick=task.advance),
+        CLOSED: fitting.Fit(closed, 0, judge(closed)),
     }
-    report.adopted, report.reason = _verdict(report.difference)
-    return final
 
 
 def _verdict(difference: dict[str, dict[str, Any]]) -> tuple[bool, str]:
@@ -235,13 +253,16 @@ def _verdict(difference: dict[str, dict[str, Any]]) -> tuple[bool, str]:
     if worse:
         return False, f"not adapted: held-out products lose in {', '.join(worse)}"
     found = difference["text_to_image"]
-    if found["R@10"]["low"] <= 0 and found["MRR"]["low"] <= 0:
+    sure = next((name for name in ("R@10", "MRR") if found[name]["low"] > 0), None)
+    if sure is None:
         return False, "not adapted: held-out products are not found surely better"
-    gain = found["R@10"]
-    return True, (
-        f"held-out products are found better: text to image R@10 {gain['value']:+.1%} "
-        f"({gain['low']:+.1%} to {gain['high']:+.1%})"
+    gain = found[sure]
+    shown = (
+        "{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        if sure == "R@10"
+        else ("{value:+.3f} ({low:+.3f} to {high:+.3f})")
     )
+    return True, f"held-out products are found better: text to image {sure} {shown.format(**gain)}"
 
 
 def _adopt(
@@ -258,8 +279,17 @@ def _adopt(
                 f"{settings.index} was indexed by another model meanwhile; run this again"
             )
         details = {"before": report.before, "after": report.after, "method": report.method}
+        earlier = stored_adapter(store.engine, active.id)
         adopt_adapter(store.engine, active.id, adapter, details)
-        return publish(settings.index, store, settings, progress).generation
+        try:
+            return publish(settings.index, store, settings, progress).generation
+        except BaseException:
+            # What was said to have failed must not come with the next run of the indexer.
+            if earlier is None:
+                remove_adapter(store.engine, active.id)
+            else:
+                adopt_adapter(store.engine, active.id, earlier, {})
+            raise
 
 
 def _score(
@@ -293,12 +323,15 @@ def _score(
         "image_to_text": pairs.groups[pairs.photo_products[shown]],
     }
     share = _same_category(pairs, photos, shown) if neighbours else None
-    return Scores(directions, clusters, share, clusters["image_to_text"])
+    named = shown[pairs.categories[shown] != ""]
+    return Scores(directions, clusters, share, pairs.groups[pairs.photo_products[named]])
 
 
 def _same_category(pairs: Pairs, photos: Any, shown: npt.NDArray[np.intp]) -> Floats | None:
-    if len(np.unique(pairs.categories)) < 2:
+    named = pairs.categories != ""
+    if len(np.unique(pairs.categories[named])) < 2:
         return None
+    shown = shown[named[shown]]
     shares = []
     for start in range(0, len(shown), 256):
         rows = shown[start : start + 256]
@@ -309,7 +342,7 @@ def _same_category(pairs: Pairs, photos: Any, shown: npt.NDArray[np.intp]) -> Fl
         nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         same = pairs.categories[nearest] == pairs.categories[rows][:, None]
         shares.append(same.mean(axis=1))
-    return np.concatenate(shares)[:, None]
+    return np.concatenate(shares)[:, None] if shares else np.empty((0, 1))
 
 
 def _rows_by_product(products: Ints, count: int) -> list[npt.NDArray[np.intp]]:

@@ -20,6 +20,7 @@ STEPS = 300
 PATIENCE = 60
 CHECK_EVERY = 10
 BATCH = 1_024
+ROWS_AT_ONCE = 8_192
 RATE = 3e-4
 NOISE = 0.5
 # How dear it is to move the catalog's vectors: what keeps the model's general knowledge. Chosen
@@ -48,13 +49,19 @@ def closed_form(pairs: Pairs, train: Mask) -> Adapter:
         train: (products,) which products may be learnt from.
     """
     texts, photos = _rows_of_pairs(pairs, train)
-    x, y = pairs.photos[photos].astype(np.float64), pairs.texts[texts].astype(np.float64)
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - mean_x, y - mean_y
-    dim = x.shape[1]
-    penalty = RIDGE * len(x) / dim * np.eye(dim)
-    image_map = np.linalg.solve(x.T @ x + penalty, x.T @ (y - x)) / 2
-    text_map = np.linalg.solve(y.T @ y + penalty, y.T @ (x - y)) / 2
+    dim = pairs.photos.shape[1]
+    mean_x = pairs.photos[photos].mean(axis=0, dtype=np.float64)
+    mean_y = pairs.texts[texts].mean(axis=0, dtype=np.float64)
+    xx, yy, xy = np.zeros((dim, dim)), np.zeros((dim, dim)), np.zeros((dim, dim))
+    for start in range(0, len(photos), ROWS_AT_ONCE):  # all at once would be gigabytes
+        part = slice(start, start + ROWS_AT_ONCE)
+        x, y = pairs.photos[photos[part]] - mean_x, pairs.texts[texts[part]] - mean_y
+        xx += x.T @ x
+        yy += y.T @ y
+        xy += x.T @ y
+    penalty = RIDGE * len(photos) / dim * np.eye(dim)
+    image_map = np.linalg.solve(xx + penalty, xy - xx) / 2
+    text_map = np.linalg.solve(yy + penalty, xy.T - yy) / 2
     return Adapter(
         {"images": image_map.astype(np.float32), "texts": text_map.astype(np.float32)},
         {

@@ -9,21 +9,29 @@ from retrieval.building import settings_of_index
 from retrieval.encoders import STARTER, load_encoder
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.sets import read_pairs
+from retrieval.products import Reject
 from retrieval.progress import Progress
 from retrieval.settings import Settings
 
 
-def read_training_pairs(path: Path, settings: Settings, progress: Progress) -> Pairs:
-    """Reads and embeds pairs, without the adapter that the index may have already.
+def read_training_pairs(
+    path: Path, settings: Settings, progress: Progress
+) -> tuple[Pairs, list[Reject]]:
+    """Reads and embeds pairs by the index's own model, without the adapter that it may have.
+
+    Returns:
+        the pairs, and what of the file could not be used.
 
     Raises:
         SourceError: the file, or every photo in it, cannot be read.
         EncoderError: the model of the index cannot be loaded.
     """
     given = read_pairs(path)
-    settings = settings_of_index(settings)
+    # Whatever model the settings name: an adapter fits the one that the index was made by.
+    settings = settings_of_index(settings.model_copy(update={"model": None, "fit": None}))
     name = settings.model or STARTER
     with progress.task(f"loading {name}"):
         encoder = load_encoder(name, settings)
     embedded = embed(given, encoder, settings, progress)
-    return evaluation_pairs(embedded.given, embedded.photos, embedded.texts)
+    pairs = evaluation_pairs(embedded.given, embedded.photos, embedded.texts, encoder.fingerprint)
+    return pairs, [*given.rejects, *embedded.rejects]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
-from retrieval.catalog.models import Image, Product, ProductText, Vector
+from retrieval.catalog.database import in_chunks
+from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
@@ -19,7 +21,6 @@ MAX_SHARE = 0.5
 # Products as alike as this must not stand on both sides of a split: what was learnt from one
 # would be asked of the other.
 NEAR_DUPLICATE = 0.97
-MATCHES_A_ROW = 50
 ROWS_AT_ONCE = 512
 
 
@@ -34,6 +35,7 @@ class Pairs:
         asks: (m,) whether a text is what people ask with: a title, or what stands in its place.
         categories: (n,) of the photos; "" where it is not known.
         groups: (products,) products of one group are alike: they are split together.
+        fingerprint: of the model that made the vectors.
     """
 
     photos: Vectors
@@ -43,43 +45,42 @@ class Pairs:
     asks: npt.NDArray[np.bool_]
     categories: npt.NDArray[np.str_]
     groups: Ints
+    fingerprint: str
 
     @property
     def products(self) -> int:
         return len(self.groups)
 
 
-def catalog_pairs(engine: Engine, encoder_id: int) -> Pairs:
+def catalog_pairs(engine: Engine, encoder: EncoderRow) -> Pairs:
     """The products of a catalog that have both a photo and a text.
 
-    Of more than MAX_PRODUCTS an even sample is taken.
+    Of more than MAX_PRODUCTS an even sample is taken, and only its vectors are read.
     """
-    photos = _vectors(engine, encoder_id, Image)
-    texts = _vectors(engine, encoder_id, ProductText)
     with engine.connect() as connection:
-        fields = {
-            row.id: row.field
-            for row in connection.execute(select(ProductText.id, ProductText.field))
-        }
-        names = {
-            row.id: row.category for row in connection.execute(select(Product.id, Product.category))
-        }
-    both = np.intersect1d(photos.products, texts.products)
+        with_photo, with_text = (
+            np.array(list(connection.execute(select(model.product_id)).scalars()), dtype=np.int64)
+            for model in (Image, ProductText)
+        )
+    both = np.intersect1d(with_photo, with_text)
     if len(both) > MAX_PRODUCTS:
         both = both[np.linspace(0, len(both) - 1, MAX_PRODUCTS).astype(np.int64)]
-    photos, texts = photos.of(both), texts.of(both)
-    title = np.array([fields[i] == "title" for i in texts.ids.tolist()], dtype=np.bool_)
+    photos = _read(engine, encoder, Image, both)
+    texts = _read(engine, encoder, ProductText, both)
     return make_pairs(
         photos.vectors,
         texts.vectors,
         np.searchsorted(both, photos.products),
         np.searchsorted(both, texts.products),
-        title,
-        np.array([names[i] or "" for i in photos.products.tolist()], dtype=np.str_),
+        np.array([said == "title" for said in texts.said], dtype=np.bool_),
+        np.array(photos.said, dtype=np.str_),
+        encoder.fingerprint,
     )
 
 
-def evaluation_pairs(given: EvaluationSet, photos: Vectors, texts: Vectors) -> Pairs:
+def evaluation_pairs(
+    given: EvaluationSet, photos: Vectors, texts: Vectors, fingerprint: str
+) -> Pairs:
     """Pairs of a file, with their vectors; what any row joins is one product."""
     text_clusters, photo_clusters = given.clusters()
     both = np.unique(text_clusters)
@@ -90,6 +91,7 @@ def evaluation_pairs(given: EvaluationSet, photos: Vectors, texts: Vectors) -> P
         np.searchsorted(both, text_clusters),
         np.ones(len(texts), dtype=np.bool_),
         np.array([label or "" for label in given.labels], dtype=np.str_),
+        fingerprint,
     )
 
 
@@ -100,6 +102,7 @@ def make_pairs(
     text_products: Ints,
     asks: npt.NDArray[np.bool_],
     categories: npt.NDArray[np.str_],
+    fingerprint: str,
 ) -> Pairs:
     """Pairs with their groups; a product none of whose texts asks is asked by the first of them."""
     count = int(max(photo_products.max(initial=-1), text_products.max(initial=-1))) + 1
@@ -111,11 +114,17 @@ def make_pairs(
             asks[row] = asked[product] = True
     links = [_alike(photos, photo_products), _alike(texts, text_products)]
     groups = np.unique(connected(count, np.concatenate(links)), return_inverse=True)[1]
-    return Pairs(photos, texts, photo_products, text_products, asks, categories, groups)
+    return Pairs(
+        photos, texts, photo_products, text_products, asks, categories, groups, fingerprint
+    )
 
 
-def why_unfit(pairs: Pairs) -> str | None:
-    """One line where nothing of worth can be learnt, or judged, by these pairs; else None."""
+def why_unfit(pairs: Pairs, *, one_category: bool = False) -> str | None:
+    """One line where nothing of worth can be learnt, or judged, by these pairs; else None.
+
+    Args:
+        one_category: that all are of one category is no reason.
+    """
     if pairs.products < MIN_GROUPS:
         return (
             f"{pairs.products} products have a photo and a text; at least {MIN_GROUPS} are needed "
@@ -136,7 +145,7 @@ def why_unfit(pairs: Pairs) -> str | None:
             "some to learn from and others to be judged by"
         )
     named = pairs.categories[pairs.categories != ""]
-    if len(named) == len(pairs.categories) and len(np.unique(named)) == 1:
+    if not one_category and len(np.unique(named)) == 1 and len(named) * 2 > len(pairs.categories):
         return (
             f"all products are of one category ({named[0]}): what would be lost in telling kinds "
             "of things apart could not be seen; use --force if only such are ever searched for"
@@ -158,39 +167,47 @@ def folds(pairs: Pairs, count: int, seed: int = 0) -> Ints:
 
 @dataclass(frozen=True)
 class _Rows:
-    ids: Ints
+    """Rows of a gallery; `said` is the category of each photo, or the field of each text."""
+
     products: Ints
     vectors: Vectors
-
-    def of(self, products: Ints) -> _Rows:
-        kept = np.isin(self.products, products)
-        return _Rows(self.ids[kept], self.products[kept], self.vectors[kept])
+    said: list[str]
 
 
-def _vectors(engine: Engine, encoder_id: int, model: type[Image] | type[ProductText]) -> _Rows:
-    query = (
-        select(model.id, model.product_id, Vector.data)
-        .join(Vector, Vector.content_hash == model.content_hash)
-        .where(Vector.encoder_id == encoder_id)
-        .order_by(model.id)
-    )
+def _read(
+    engine: Engine,
+    encoder: EncoderRow,
+    model: type[Image] | type[ProductText],
+    products: Ints,
+) -> _Rows:
+    said = ProductText.field if model is ProductText else Product.category
+    rows: list[Any] = []
     with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f2")
+        for chunk in in_chunks(products.tolist()):
+            query = (
+                select(model.product_id, Vector.data, said.label("said"))
+                .join(Vector, Vector.content_hash == model.content_hash)
+                .join(Product, Product.id == model.product_id)
+                .where(Vector.encoder_id == encoder.id, model.product_id.in_(chunk))
+                .order_by(model.id)
+            )
+            rows += connection.execute(query).all()
+    vectors = np.frombuffer(b"".join(row.data for row in rows), dtype="<f2")
     return _Rows(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.int64),
-        normalise(vectors.reshape(len(rows), -1)),
+        np.array([row.product_id for row in rows], dtype=np.int64),
+        normalise(vectors.reshape(len(rows), encoder.dim)),
+        [row.said or "" for row in rows],
     )
 
 
 def _alike(vectors: Vectors, products: Ints) -> npt.NDArray[np.intp]:
-    """Links (p, 2) between products that have a nearly equal vector."""
-    links = [np.empty((0, 2), dtype=np.intp)]
+    """Links (p, 2) that join the products which have a nearly equal vector, through any others."""
+    labels = np.arange(len(vectors))
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         near = vectors[start : start + ROWS_AT_ONCE] @ vectors.T > NEAR_DUPLICATE
-        # Of a thousand copies each need only be joined to a few for all to be joined.
-        near &= np.cumsum(near, axis=1) <= MATCHES_A_ROW
-        rows, columns = np.nonzero(near)
-        links.append(np.stack([products[rows + start], products[columns]], axis=1))
-    return np.concatenate(links)
+        for row in range(len(near)):
+            found = np.unique(labels[near[row]])
+            if len(found) > 1:
+                # Each time there is a label less, so this is done fewer times than there are rows.
+                labels[np.isin(labels, found)] = found[0]
+    return np.stack([products, products[labels]], axis=1).astype(np.intp)

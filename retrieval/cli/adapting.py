@@ -8,11 +8,13 @@ import click
 
 from retrieval import adaptation
 from retrieval.adaptation.adapting import DIRECTIONS, SHARE, AdaptReport
+from retrieval.adaptation.given import read_training_pairs
 from retrieval.cli.common import common_options, console, note, print_json
-from retrieval.cli.evaluating import measures_table
+from retrieval.cli.evaluating import measures_table, tell_rejects
 from retrieval.maintenance import list_generations
 from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
+from retrieval.sources import Reject
 
 
 @click.command()
@@ -54,10 +56,9 @@ def adapt(
             console().print(f"generation {generation} is live, without an adapter")
         return
     given = None
+    rejects: list[Reject] = []
     if pairs is not None:
-        from retrieval.adaptation.given import read_training_pairs
-
-        given = read_training_pairs(pairs, settings, progress)
+        given, rejects = read_training_pairs(pairs, settings, progress)
     report = adaptation.adapt(
         settings, progress, pairs=given, elsewhere=elsewhere, dry_run=dry_run, force=force
     )
@@ -65,6 +66,7 @@ def adapt(
         print_json(report.as_dict())
     else:
         show_report(report)
+    tell_rejects(rejects)
 
 
 def show_report(report: AdaptReport) -> None:

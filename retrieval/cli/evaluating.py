@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from retrieval.settings import Settings
 from retrieval.sources import Reject
 
 PERCENTAGES = ("R@1", "R@5", "R@10")
-SHOWN_CLASSES = 10
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -79,20 +79,29 @@ def evaluate(
                 write_report(report, evaluation)
         _show(evaluation.as_dict(), evaluation.rejects, as_json, report)
         return
-    if pairs is not None or compare or report is not None or settings.model is not None:
+    if pairs is not None or compare or report is not None:
         raise click.UsageError("--judgements is for the index as it stands; leave out the rest")
+    _check_judging(options)
     judged = _judge(settings, progress, options)
     if as_json:
         print_json({"judgements": judged.as_dict(), "rejected": len(judged.judgements.rejects)})
     else:
         _show_systems(judged)
-    _tell_rejects(judged.judgements.rejects)
+    tell_rejects(judged.judgements.rejects)
 
 
 def _only_with_judgements(options: dict[str, Any]) -> None:
     for name in ("topics", "read_run", "write_run", "write_qrels"):
         if options[name] is not None:
             raise click.UsageError(f"--{name.replace('_', '-')} needs --judgements")
+
+
+def _check_judging(options: dict[str, Any]) -> None:
+    given = click.get_current_context().get_parameter_source("model")
+    if given is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--judgements is for the index as it stands; leave out --model")
+    if options["read_run"] is not None and options["write_run"] is not None:
+        raise click.UsageError("--read-run makes no search; leave out --write-run")
 
 
 def _judge(settings: Settings, progress: Progress, options: dict[str, Any]) -> SearchEvaluation:
@@ -122,10 +131,11 @@ def _show(
         note(f"warning: {warning}")
     if report is not None:
         note(f"report: {report}")
-    _tell_rejects(rejects)
+    tell_rejects(rejects)
 
 
-def _tell_rejects(rejects: Any) -> None:
+def tell_rejects(rejects: Sequence[Reject]) -> None:
+    """Says what was left out, and ends with the exit code for that; nothing where nothing was."""
     for reject in rejects[:SHOWN_REJECTS]:
         note(f"rejected: {describe(reject)}")
     if len(rejects) > SHOWN_REJECTS:
@@ -151,7 +161,7 @@ def show_evaluation(document: dict[str, Any]) -> None:
         out.print()
         out.print(_zero_shot_table(models))
     out.print()
-    out.print(_costs_table(models))
+    out.print(_costs_table(document, models))
 
 
 def measures_table(heading: str, rows: list[tuple[str, dict[str, Any]]]) -> rich.table.Table:
@@ -227,16 +237,15 @@ def _zero_shot_table(models: list[dict[str, Any]]) -> rich.table.Table:
     return table
 
 
-def _costs_table(models: list[dict[str, Any]]) -> rich.table.Table:
+def _costs_table(document: dict[str, Any], models: list[dict[str, Any]]) -> rich.table.Table:
     table = rich.table.Table("cost", *map(_label, models), box=None, pad_edge=False)
-    for name in ("text", "image", "search", "query"):
-        cells = [
-            "p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, first {first:.1f}".format(
-                **one["latency_ms"][name]
-            )
-            for one in models
-        ]
-        table.add_row(f"{name}, ms", *cells)
+    for name in document["latency_ms"]:
+        found = [one["latency_ms"].get(name) for one in models]
+        shape = "p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, first {first:.1f}"
+        table.add_row(
+            f"{name}, ms", *("-" if one is None else shape.format(**one) for one in found)
+        )
+    table.add_row("loading", *(f"{one['load_seconds']:.1f} s" for one in models))
     for side in ("image", "text"):
         cells = [
             f"{one['flops'][side] / 1e9:.2f} GFLOP, "
@@ -255,5 +264,5 @@ def _costs_table(models: list[dict[str, Any]]) -> rich.table.Table:
             for one in models
         ),
     )
-    table.add_row("peak memory", *(f"{one['peak_memory_mb']:,.0f} MiB" for one in models))
+    table.add_row("peak memory, in all", f"{document['peak_memory_mb']:,.0f} MiB")
     return table

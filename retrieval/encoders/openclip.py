@@ -113,9 +113,8 @@ class OpenClipEncoder:
         flops: dict[str, int] = {}
         parameters: dict[str, int] = {}
         for side, run in runs.items():
-            # Attention is counted where it is written out; its fused kernels on CPUs are not.
             counter = FlopCounterMode(display=False)
-            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            with torch.no_grad(), _plain_attention(), counter:
                 run()  # type: ignore[no-untyped-call]
             flops[side] = int(counter.get_total_flops())
         visual = getattr(self._model, "visual", None)
@@ -305,6 +304,18 @@ def _hash_weights(model: Any) -> str:
         digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    # Attention is counted where it is written out; fused kernels would count as nothing.
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,10 @@ PERCENTILES = (50, 95, 99)
 
 
 def latency(run: Callable[[int], object], repeats: int = REPEATS) -> dict[str, float]:
-    """Milliseconds of `run(0)`, `run(1)`, ...: `first`, then p50, p95 and p99 of the others."""
+    """Milliseconds of `run(0)`, `run(1)`, ...: `first`, then p50, p95 and p99 of the others.
+
+    What loading a model costs before its first query is told apart, as `load_seconds`.
+    """
     times = []
     for number in range(repeats + 1):
         started = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +43,24 @@ class Embedded:
     texts_per_second: float | None
     rejects: tuple[Reject, ...]
 
+    def only(self, photos: set[str]) -> Embedded:
+        """With these photos alone, and the texts that belong to them."""
+        if len(photos) == len(self.given.photos):
+            return self
+        rows = [i for i, photo in enumerate(self.given.photos) if photo in photos]
+        given = self.given.only(rows, [self.given.photo_keys[i] for i in rows])
+        linked = set(rows)
+        texts = sorted({text for text, photo in self.given.links.tolist() if photo in linked})
+        return replace(self, given=given, photos=self.photos[rows], texts=self.texts[texts])
+
 
 def embed(
     given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
 ) -> Embedded:
     """Embeds a set with an encoder.
 
-    What the catalog in `settings.index` has vectors of, by this model, is not embedded again: of
-    a catalog's own photos not one is read.
+    Texts that the catalog in `settings.index` has vectors of, by this model, are not embedded
+    again; nor are the photos of a catalog's own set, of which not one is read.
 
     Raises:
         SourceError: not one photo can be read.
@@ -94,6 +104,18 @@ def embed(
     )
 
 
+def in_common(sets: Sequence[Embedded]) -> list[Embedded]:
+    """The sets with those photos alone that each of them has, so that they can be compared.
+
+    Raises:
+        SourceError: there is no such photo.
+    """
+    shared = set.intersection(*(set(one.given.photos) for one in sets))
+    if not shared:
+        raise SourceError("the models have no photo in common that both can see")
+    return [one.only(shared) for one in sets]
+
+
 def _rate(count: int, seconds: float) -> float | None:
     return round(count / seconds, 1) if count else None
 
@@ -128,7 +150,8 @@ def _look_at(
             number = int(item.record.key)
             if item.rejects:
                 first = item.rejects[0]
-                yield number, Reject(None, None, "image", first.value, first.reason)
+                row = given.photo_rows[number] if given.photo_rows else None
+                yield number, Reject(row, None, "image", first.value, first.reason)
                 continue
             yield number, item.images[0].content_hash
             new = {key: square for key, square in item.squares.items() if key not in made}

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.encoders import STARTER, Encoder, Vectors, load_encoder
+from retrieval.encoders import STARTER, Encoder, Vectors, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
-from retrieval.errors import IndexMissing, QueryError
+from retrieval.errors import IndexMissing
 from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
-from retrieval.evaluation.embedding import Embedded, embed
+from retrieval.evaluation.embedding import Embedded, embed, in_common
 from retrieval.evaluation.index_loss import index_loss, photo_gallery
 from retrieval.evaluation.intervals import compare, summarise
 from retrieval.evaluation.metrics import Ints, Measures, measure_vectors
@@ -98,12 +98,8 @@ class Evaluation:
 
     given: EvaluationSet
     models: list[ModelEvaluation] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-    @property
-    def rejects(self) -> list[Reject]:
-        first = self.models[0].embedded.rejects if self.models else ()
-        return [*self.given.rejects, *first]
 
     def differences(self, other: ModelEvaluation) -> dict[str, Any]:
         """The first model less another, each direction and measure."""
@@ -129,6 +125,7 @@ class Evaluation:
                 {**other.as_dict(), "difference": self.differences(other)}
                 for other in self.models[1:]
             ],
+            "peak_memory_mb": peak_memory_mb(),
             "rejected": len(self.rejects),
             "warnings": self.warnings,
         }
@@ -154,7 +151,6 @@ def evaluate(
         SourceError: nothing can be evaluated by.
         IndexMissing: there is neither `pairs` nor an index.
         EncoderError: a model cannot be loaded.
-        QueryError: the models cannot be compared, as not both could read the same photos.
     """
     searcher = _searcher(settings, required=pairs is None)
     if pairs is not None:
@@ -162,26 +158,53 @@ def evaluate(
     else:
         assert searcher is not None
         given = catalog_pairs(searcher.reader, settings.index, queries)
-    evaluation = Evaluation(given)
-    names = [settings.model, *compare_with]
-    for name in names:
-        started = time.perf_counter()
-        with progress.task(f"loading {name or 'the model of the index'}"):
-            encoder, own = _encoder(name, searcher, settings)
-        loading = time.perf_counter() - started
-        one = _evaluate(encoder, own, given, settings, progress, templates)
-        one.costs["load_seconds"] = round(loading, 3)
-        if evaluation.models and one.embedded.given.photos != (
-            evaluation.models[0].embedded.given.photos
-        ):
-            raise QueryError(f"{one.label} could not read the same photos; run this again")
-        evaluation.models.append(one)
-        if one.adapted and pairs is None:
-            evaluation.warnings.append(
-                "the adapter was fitted to these very products, which flatters it; "
-                "`retrieval adapt --dry-run` measures on products held out"
-            )
+    loaded = [
+        _load(name, searcher, given, settings, progress) for name in (settings.model, *compare_with)
+    ]
+    common = in_common([one.embedded for one in loaded])
+    evaluation = Evaluation(given, rejects=_rejects(given, loaded))
+    for one, embedded in zip(loaded, common, strict=True):
+        evaluation.models.append(_evaluate(one, embedded, settings, progress, templates))
+    if pairs is None and evaluation.models[0].adapted:
+        evaluation.warnings.append(
+            "the adapter was fitted to these very products, which flatters it; "
+            "`retrieval adapt --dry-run` measures on products held out"
+        )
     return evaluation
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """An encoder with what it made of the set; `own` is the index, where it is the index's."""
+
+    encoder: Encoder
+    own: Searcher | None
+    embedded: Embedded
+    latency: dict[str, dict[str, float]]
+    load_seconds: float
+
+
+def _load(
+    name: str | None,
+    searcher: Searcher | None,
+    given: EvaluationSet,
+    settings: Settings,
+    progress: Progress,
+) -> _Loaded:
+    started = time.perf_counter()
+    with progress.task(f"loading {name or 'the model of the index'}"):
+        encoder, own = _encoder(name, searcher, settings, first=name == settings.model)
+    seconds = round(time.perf_counter() - started, 3)
+    with progress.task("measuring latency"):
+        measured = encoder_latency(encoder, _spread(given.texts, LATENCY_TEXTS))
+    embedded = embed(given, encoder, settings, progress)
+    return _Loaded(encoder, own, embedded, measured, seconds)
+
+
+def _rejects(given: EvaluationSet, loaded: Sequence[_Loaded]) -> list[Reject]:
+    """What any of the models could not see, each once."""
+    unread = [reject for one in loaded for reject in one.embedded.rejects]
+    return [*given.rejects, *dict.fromkeys(unread)]
 
 
 def _searcher(settings: Settings, *, required: bool) -> Searcher | None:
@@ -195,34 +218,34 @@ def _searcher(settings: Settings, *, required: bool) -> Searcher | None:
 
 
 def _encoder(
-    name: str | None, searcher: Searcher | None, settings: Settings
+    name: str | None, searcher: Searcher | None, settings: Settings, *, first: bool
 ) -> tuple[Encoder, Searcher | None]:
-    """The encoder of a name, None being the index's own, which is then given as well."""
-    if name is None and searcher is not None:
-        return searcher.warm(), searcher
-    if settings.fit is None and searcher is not None:
-        settings = settings.model_copy(update={"fit": searcher.reader.manifest.fit})
+    """The encoder of a name, and the index where it is the index's own.
+
+    The first model is that of the index, its adapter included, also where settings name it; to
+    compare with, the same name means the model without the adapter.
+    """
+    if searcher is not None:
+        manifest = searcher.reader.manifest
+        own_name = name_from_here(manifest.model, searcher.index)
+        if name is None or (first and name == own_name and settings.fit in (None, manifest.fit)):
+            return searcher.warm(), searcher
+        if settings.fit is None:
+            settings = settings.model_copy(update={"fit": manifest.fit})
     return load_encoder(name or STARTER, settings), None
 
 
 def _evaluate(
-    encoder: Encoder,
-    own: Searcher | None,
-    given: EvaluationSet,
+    loaded: _Loaded,
+    embedded: Embedded,
     settings: Settings,
     progress: Progress,
     templates: Sequence[str],
 ) -> ModelEvaluation:
-    # Before anything else: so that the first query is one on a cold model.
-    sample = _spread(given.texts, LATENCY_TEXTS)
-    with progress.task("measuring latency"):
-        costs = encoder_latency(encoder, sample)
-    embedded = embed(given, encoder, settings, progress)
-    given = embedded.given
+    encoder, own, given = loaded.encoder, loaded.own, embedded.given
     with progress.task("ranking"):
         directions = _directions(embedded)
         zero_shot = classify(embedded.photos, given.labels, encoder, templates)
-        live = own is not None and given.photo_ids is not None
         if own is not None and given.photo_ids is not None:
             gallery, ids = own.reader.galleries["images"], given.photo_ids
         else:
@@ -231,8 +254,9 @@ def _evaluate(
             ids = np.arange(len(given.photos), dtype=np.int64)
         relevant = given.photos_of_texts(duplicates=False)
         loss = index_loss(gallery, ids, embedded.texts, embedded.photos, relevant)
-        searches = _search_latency(gallery, embedded.texts)
-        whole = _whole_query(own if live else None, encoder, gallery, sample)
+        latencies = {**loaded.latency, **_search_latency(encoder, gallery, embedded)}
+        if own is not None and given.photo_ids is not None:
+            latencies["page"] = _page_latency(own, given.texts)
     cost = encoder.cost()
     return ModelEvaluation(
         model=encoder.name,
@@ -243,14 +267,14 @@ def _evaluate(
         zero_shot=zero_shot,
         index=loss,
         costs={
-            "latency_ms": {**costs, "search": searches, "query": whole},
+            "latency_ms": latencies,
             "throughput": {
                 "images_per_second": embedded.images_per_second,
                 "texts_per_second": embedded.texts_per_second,
             },
+            "load_seconds": loaded.load_seconds,
             "flops": cost["flops"],
             "parameters": cost["parameters"],
-            "peak_memory_mb": peak_memory_mb(),
         },
     )
 
@@ -286,19 +310,25 @@ def _directions(embedded: Embedded) -> dict[str, Direction]:
     }
 
 
-def _search_latency(gallery: Gallery, texts: Vectors) -> dict[str, float]:
-    return latency(lambda number: gallery.nearest(texts[number % len(texts)], FOUND))
+def _search_latency(
+    encoder: Encoder, gallery: Gallery, embedded: Embedded
+) -> dict[str, dict[str, float]]:
+    """`search`: from a vector to the nearest photos; `query`: from words to them."""
+    vectors, texts = embedded.texts, _spread(embedded.given.texts, LATENCY_TEXTS)
+    return {
+        "search": latency(lambda number: gallery.nearest(vectors[number % len(vectors)], FOUND)),
+        "query": latency(
+            lambda number: gallery.nearest(
+                encoder.encode_texts([texts[number % len(texts)]])[0], FOUND
+            )
+        ),
+    }
 
 
-def _whole_query(
-    own: Searcher | None, encoder: Encoder, gallery: Gallery, texts: Sequence[str]
-) -> dict[str, float]:
-    """From words to a page of results, or where there is no catalog, to the nearest photos."""
-    if own is not None:
-        return latency(lambda number: own.search(texts[number % len(texts)], limit=FOUND))
-    return latency(
-        lambda number: gallery.nearest(encoder.encode_texts([texts[number % len(texts)]])[0], FOUND)
-    )
+def _page_latency(own: Searcher, texts: Sequence[str]) -> dict[str, float]:
+    """From words to a page of results, as people get it: fused with exact words, cards and all."""
+    asked = _spread(texts, LATENCY_TEXTS)
+    return latency(lambda number: own.search(asked[number % len(asked)], limit=FOUND))
 
 
 def _spread(texts: Sequence[str], count: int) -> list[str]:

@@ -159,7 +159,7 @@ def _weighted_medians(ranks: Ints, weights: Floats) -> Floats:
 
 def _percentiles(drawn: Floats) -> tuple[Floats, Floats]:
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0, method="inverted_cdf")
     return low, high
 
 

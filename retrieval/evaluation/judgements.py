@@ -39,7 +39,7 @@ class Judgements:
     """
 
     queries: Mapping[str, str]
-    relevance: Mapping[str, Mapping[str, int]]
+    relevance: Mapping[str, Mapping[str, float]]
     rejects: tuple[Reject, ...] = ()
 
 
@@ -92,16 +92,22 @@ def write_run(path: Path, run: Mapping[str, Sequence[str]]) -> None:
         _check_fields(path, [query, *products])
         for rank, product in enumerate(products, start=1):
             lines.append(f"{query} Q0 {product} {rank} {len(products) - rank + 1} {TAG}\n")
-    path.write_text("".join(lines), "utf-8")
+    _write(path, lines)
 
 
-def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, int]]) -> None:
-    """Writes judgements as TREC qrels; raises SourceError where an id holds white space."""
+def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, float]]) -> None:
+    """Writes judgements as TREC qrels.
+
+    Raises:
+        SourceError: an id holds white space, a grade is no whole number, or it cannot be written.
+    """
     lines = []
     for query, judged in relevance.items():
         _check_fields(path, [query, *judged])
-        lines += [f"{query} 0 {product} {grade}\n" for product, grade in judged.items()]
-    path.write_text("".join(lines), "utf-8")
+        if any(grade != int(grade) for grade in judged.values()):
+            raise SourceError(f"{path}: qrels hold whole numbers only; grade in whole steps")
+        lines += [f"{query} 0 {product} {int(grade)}\n" for product, grade in judged.items()]
+    _write(path, lines)
 
 
 def _from_table(path: Path) -> Judgements:
@@ -139,8 +145,7 @@ def _from_table(path: Path) -> Judgements:
     if not given:
         raise SourceError(f"{path} has no usable row ({len(rejects)} rejected)")
     relevance = {
-        asked: {p: round(a) for p, a in found.items()} if grade_column else _grades(found)
-        for asked, found in given.items()
+        asked: dict(found) if grade_column else _grades(found) for asked, found in given.items()
     }
     ids = {asked: f"q{number}" for number, asked in enumerate(relevance, start=1)}
     return Judgements(
@@ -150,7 +155,7 @@ def _from_table(path: Path) -> Judgements:
     )
 
 
-def _grades(clicks: Mapping[str, float]) -> dict[str, int]:
+def _grades(clicks: Mapping[str, float]) -> dict[str, float]:
     most = max(clicks.values())
     return {
         product: 1 + sum(count / most >= share for share in SHARES_OF_GRADES) if count > 0 else 0
@@ -179,7 +184,8 @@ def _read_queries(path: Path) -> dict[str, str]:
         if key is None or text is None:
             raise SourceError(f"{path} has no columns `query_id` and `query`")
         rows = [item[1] for item in table.rows() if not isinstance(item, Reject)]
-        return {str(cells[key]).strip(): str(cells[text]).strip() for cells in rows}
+        said = {str(cells.get(key) or ""): str(cells.get(text) or "").strip() for cells in rows}
+        return {query: words for query, words in said.items() if query and words}
     said = {}
     for line in _lines(path):
         key, tab, text = line.partition("\t")
@@ -201,9 +207,18 @@ def _lines(path: Path) -> list[str]:
         raise SourceError(f"{path} cannot be read ({error})") from None
 
 
+def _write(path: Path, lines: Sequence[str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), "utf-8")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be written ({error.strerror})") from None
+
+
 def _check_fields(path: Path, names: Sequence[str]) -> None:
     wrong = next((name for name in names if not name or name.split() != [name]), None)
     if wrong is not None:
         raise SourceError(
-            f"{path}: TREC's files cannot hold the id {wrong!r}, which has white space in it"
+            f"{path}: TREC's files cannot hold the id {wrong!r}, which has white space in it; "
+            "give products ids without, or take the figures from --json"
         )

@@ -83,7 +83,7 @@ def join(parts: Sequence[Measures]) -> Measures:
 
 
 def measure_run(
-    judgements: Mapping[str, Mapping[str, int]], run: Mapping[str, Mapping[str, float]]
+    judgements: Mapping[str, Mapping[str, float]], run: Mapping[str, Mapping[str, float]]
 ) -> Measures:
     """Measures a run, as trec_eval reads it: by score, equal scores by the later document id.
 
@@ -99,18 +99,18 @@ def measure_run(
     for row, query in enumerate(queries):
         found = run.get(query, {})
         order = sorted(found, key=lambda document: (found[document], document), reverse=True)
-        relevance = [max(0, judgements[query].get(document, 0)) for document in order]
+        relevance = [max(0.0, judgements[query].get(document, 0)) for document in order]
         hits = [place for place, gain in enumerate(relevance, start=1) if gain]
         if hits:
             rank[row] = hits[0]
         best = relevance[:NDCG_DEPTH]
         gains[row, : len(best)] = best
-        most = sorted((max(0, g) for g in judgements[query].values()), reverse=True)[:NDCG_DEPTH]
+        most = sorted((max(0.0, g) for g in judgements[query].values()), reverse=True)[:NDCG_DEPTH]
         ideal[row] = float(np.dot(most, _DISCOUNTS[: len(most)]))
     return _from_gains(gains, ideal, rank)
 
 
-def judged_queries(judgements: Mapping[str, Mapping[str, int]]) -> list[str]:
+def judged_queries(judgements: Mapping[str, Mapping[str, float]]) -> list[str]:
     """The queries that something is relevant to, in the order of the judgements."""
     return [query for query, judged in judgements.items() if any(g > 0 for g in judged.values())]
 

@@ -40,6 +40,7 @@ class EvaluationSet:
         rejects: what of a file could not be used.
         kind: what it is, in words.
         photo_ids: primary keys of the photos, where they are those of an index.
+        photo_rows: the row of the file that names each photo first; empty where there is none.
     """
 
     base: Path
@@ -51,6 +52,7 @@ class EvaluationSet:
     rejects: tuple[Reject, ...] = ()
     kind: str = "pairs"
     photo_ids: Ints | None = None
+    photo_rows: tuple[int, ...] = ()
 
     def photos_of_texts(self, *, duplicates: bool) -> Relevant:
         """For each text the photos that are right: its own, or also those of equal texts, and
@@ -95,6 +97,7 @@ class EvaluationSet:
             rejects=self.rejects,
             kind=self.kind,
             photo_ids=None if self.photo_ids is None else self.photo_ids[list(photos)],
+            photo_rows=tuple(self.photo_rows[photo] for photo in photos if self.photo_rows),
         )
 
 
@@ -124,7 +127,7 @@ def read_pairs(path: Path) -> EvaluationSet:
             builder.rejects.append(Reject(row, None, lacking, "", "the cell is empty; fill it"))
             continue
         named = str(cells.get(label) or "").strip() if label else ""
-        builder.add(words, [part for part in said if part], named or None)
+        builder.add(row, words, [part for part in said if part], named or None)
     return builder.built(path)
 
 
@@ -179,11 +182,12 @@ class _Builder:
     base: Path
     photos: dict[str, int] = field(default_factory=dict)
     labels: list[str | None] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     texts: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
     links: list[tuple[int, int]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
-    def add(self, text: str, photos: list[str], label: str | None) -> None:
+    def add(self, row: int, text: str, photos: list[str], label: str | None) -> None:
         known = (text, tuple(photos))
         if known in self.texts:
             return
@@ -192,6 +196,7 @@ class _Builder:
             if photo not in self.photos:
                 self.photos[photo] = len(self.photos)
                 self.labels.append(label)
+                self.rows.append(row)
             self.links.append((number, self.photos[photo]))
 
     def built(self, path: Path) -> EvaluationSet:
@@ -205,6 +210,7 @@ class _Builder:
             links=np.array(self.links, dtype=np.intp),
             labels=tuple(self.labels),
             rejects=tuple(self.rejects),
+            photo_rows=tuple(self.rows),
         )
 
 

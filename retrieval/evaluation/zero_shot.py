@@ -101,7 +101,8 @@ def classify(
         return None
     classes = tuple(sorted(counts, key=lambda name: (-counts[name], name)))
     number = {name: i for i, name in enumerate(classes)}
-    prompts = [template.replace("{}", spoken(name)) for name in classes for template in templates]
+    said = spoken(classes)
+    prompts = [template.replace("{}", name) for name in said for template in templates]
     vectors = encoder.encode_texts(prompts).reshape(len(classes), len(templates), -1)
     scores = photos[named] @ normalise(vectors.mean(axis=1)).T
     guesses = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
@@ -109,7 +110,22 @@ def classify(
     return ZeroShot(classes, truth, guesses.astype(np.int64))
 
 
-def spoken(label: str) -> str:
-    """A label as one would say it: the last step of a path (`Men/Tops/Jackets`), no underscores."""
-    steps = [step.strip() for step in re.split(r"[/>|]", label) if step.strip()]
-    return (steps[-1] if steps else label).replace("_", " ").lower()
+def spoken(labels: Sequence[str]) -> list[str]:
+    """Labels as one would say them, no underscores; of a path (`Men/Tops/Jackets`) the last step.
+
+    Where that does not tell two labels apart, the steps that do go before it: `men jackets`.
+    """
+    steps = [_steps(label) for label in labels]
+    names = [parts[-1] for parts in steps]
+    for name in {name for name in names if names.count(name) > 1}:
+        alike = [i for i, other in enumerate(names) if other == name]
+        shared = set.intersection(*(set(steps[i]) for i in alike))
+        for i in alike:
+            own = [part for part in steps[i][:-1] if part not in shared]
+            names[i] = " ".join([*own, name])
+    return names
+
+
+def _steps(label: str) -> list[str]:
+    steps = [step.strip().replace("_", " ").lower() for step in re.split(r"[/>|]", label)]
+    return [step for step in steps if step] or [label]
