@@ -44,6 +44,7 @@ class IndexReport:
         reused: photos and texts of the source whose vector was there already.
         rejected: rows, photos and cells that were left out; see `rejects`.
         generation: the live one afterwards; None after a dry run.
+        adapted: its vectors went through the catalog's adapter.
     """
 
     model: str
@@ -60,6 +61,7 @@ class IndexReport:
     seconds: float = 0.0
     images_per_second: float = 0.0
     generation: int | None = None
+    adapted: bool = False
     dry_run: bool = False
     rejects: list[Reject] = field(default_factory=list)
 
@@ -175,6 +177,7 @@ class _Run:
         report.products, report.images = counts["products"], counts["images"]
         report.texts = counts["texts"]
         report.generation = manifest.generation
+        report.adapted = manifest.adapter
         report.seconds = round(time.perf_counter() - started, 3)
         report.images_per_second = round(self._embedded_images / max(encoding, 1e-9), 1)
         return report

@@ -79,6 +79,14 @@ class LiveReader:
         finally:
             self._lock.release()
 
+    def after(self, reader: Reader) -> Reader | None:
+        """The live generation where it is another than `reader`, waiting for it to be opened."""
+        with self._lock:
+            stamp = self._generations.stamp()
+            if stamp is not None and stamp != self._stamp:
+                self._reader, self._stamp = self._open(), stamp
+            return None if self._reader is reader else self._reader
+
     def _open(self) -> Reader:
         # Between reading CURRENT and opening, two more may be published and this one dropped.
         for _ in range(ATTEMPTS - 1):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DatabaseError
 
 from retrieval.answering import Answer
 from retrieval.catalog.snapshot import Card
@@ -18,6 +20,8 @@ from retrieval.query import ImageInput, Query, make_query
 from retrieval.reader import LiveReader, Reader
 from retrieval.results import SearchResult
 from retrieval.settings import Settings, load_settings
+
+Found = TypeVar("Found")
 
 
 class Searcher:
@@ -84,16 +88,34 @@ class Searcher:
     def answer(self, query: Query) -> SearchResult:
         """The page of results of a checked query; see `search` for what it raises."""
         started = time.perf_counter()
-        reader = self._live.get()
-        return Answer(self, reader, query).result(started)
+        return self._read(lambda reader: Answer(self, reader, query).result(started))
 
     def product(self, key: str) -> Card:
         """All that the live generation knows of a product; raises NotFound if there is none."""
+
+        def read(reader: Reader) -> Card:
+            found = reader.snapshot.product_id(key)
+            if found is None:
+                raise NotFound(f"there is no product {key!r}")
+            return reader.snapshot.cards([found])[found]
+
+        return self._read(read)
+
+    def _read(self, read: Callable[[Reader], Found]) -> Found:
+        """What `read` makes of the live generation.
+
+        One that was live when it began may be dropped before all of its files are open, where
+        several are published within a moment: then the one that is live by now is read.
+        """
         reader = self._live.get()
-        found = reader.snapshot.product_id(key)
-        if found is None:
-            raise NotFound(f"there is no product {key!r}")
-        return reader.snapshot.cards([found])[found]
+        while True:
+            try:
+                return read(reader)
+            except (DatabaseError, OSError):
+                newer = self._live.after(reader)
+                if newer is None:
+                    raise
+                reader = newer
 
     @property
     def reader(self) -> Reader:

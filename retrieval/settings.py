@@ -56,6 +56,13 @@ class Settings(BaseSettings):
     recall_goal: float = Field(
         0.98, gt=0, le=1, description="recall@20 that `auto` tunes an approximate index for"
     )
+    upload_bytes: int = Field(20_000_000, ge=1, description="larger uploads are refused")
+    upload_pixels: int = Field(
+        40_000_000, ge=1, description="larger uploads are refused before they are decoded"
+    )
+    rate_limit: str = Field(
+        "1200/minute", description="requests of one client that the server answers"
+    )
     lock_timeout: float = Field(0.0, ge=0, description="seconds to wait for another writer")
 
     @classmethod

@@ -14,9 +14,10 @@ INDEX = Path("indexes/default")
 
 
 @click.command()
+@click.option("--port", default=5000, show_default=True, help="Where the site listens.")
 @click.option("--no-serve", is_flag=True, help="Stop after the index is built and searched.")
-def main(no_serve: bool) -> None:
-    """Index the sample catalog with the bundled model, and search it in each way there is."""
+def main(port: int, no_serve: bool) -> None:
+    """Index the sample catalog with the bundled model, search it in each way, start the site."""
     retrieval("index", str(SAMPLES.relative_to(ROOT)), "--model", "starter", "--prune")
     for title, arguments in searches():
         click.secho(f"\n{title}", bold=True)
@@ -24,7 +25,7 @@ def main(no_serve: bool) -> None:
         retrieval("search", *arguments, "--limit", "3", "--no-pictures")
     click.echo('\nSearch it yourself: .venv/bin/retrieval search "what you look for"')
     if not no_serve:
-        click.echo("This version has no site yet; the command line and Python are all there is.")
+        retrieval("serve", "--port", str(port))
 
 
 def searches() -> list[tuple[str, list[str]]]:

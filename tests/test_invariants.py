@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -160,6 +161,21 @@ def test_5_readers_follow_current_and_no_answer_mixes_generations(
     assert len(seen) > 2
     assert catalog.search("mug", mode="lexical").generation == 8
     assert len(Generations(index).numbers()) == 3, "old ones stay for rollback"
+
+
+def test_5_a_generation_that_is_dropped_while_it_is_read_fails_no_search(
+    index: Path, shop: Shop
+) -> None:
+    opened = retrieval.open(index)
+    stale = opened.reader
+    stale.snapshot.engine.dispose()  # none of its connections is open yet
+    for number in range(4):
+        shop.rows["P-001"]["title"] = f"Renamed {number}"
+        retrieval.build(shop.write(), index)
+    shutil.rmtree(index / "generations" / "1", ignore_errors=True)
+    opened._live.get = lambda: stale  # type: ignore[method-assign]
+    assert opened.search(text="P-003")[0].id == "P-003"
+    assert opened.product("P-001").title == "Renamed 3"
 
 
 def test_6_one_bad_row_image_or_text_costs_itself_alone(

@@ -166,7 +166,9 @@ def _load(index: Path) -> tuple[EncoderRow, Pairs, bool]:
     """The encoder of an index, what can be learnt from it, and whether it has an adapter."""
     path = index / FILE_NAME
     if not path.exists():
-        raise IndexMissing(f"there is no index in {index}; run `retrieval index SOURCE`")
+        raise IndexMissing(
+            f"there is no index in {index}; run `retrieval index SOURCE --index {index}`"
+        )
     engine = open_catalog(path)
     try:
         encoder = CatalogStore(engine).active_encoder()

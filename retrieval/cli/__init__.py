@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retrieval import __version__
-from retrieval.cli import adapting, evaluating, indexing, maintenance, searching
+from retrieval.cli import adapting, evaluating, indexing, maintenance, searching, serving
 from retrieval.cli.common import run_main
 
 __all__ = ["cli", "main"]
@@ -29,6 +29,7 @@ for command in (
     maintenance.verify,
     maintenance.generations,
     maintenance.rollback,
+    serving.serve,
     indexing.models,
 ):
     cli.add_command(command)

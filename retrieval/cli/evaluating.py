@@ -11,6 +11,7 @@ import rich.table
 
 from retrieval.cli.common import REJECTED, common_options, console, note, print_json
 from retrieval.cli.indexing import SHOWN_REJECTS, describe
+from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation
 from retrieval.evaluation.judgements import read_judgements, read_run, write_qrels, write_run
 from retrieval.evaluation.searches import SearchEvaluation, judge_run, judge_searches
@@ -20,6 +21,10 @@ from retrieval.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.sources import Reject
 
+SIGNIFICANCE = (
+    "differences with 95 % intervals and p of a paired randomisation test; * where p is below 0.05 "
+    "after Holm's correction over all five measures"
+)
 PERCENTAGES = ("R@1", "R@5", "R@10")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -62,6 +67,9 @@ def evaluate(
     a click (or with a column `clicks` or `relevance`), or by TREC qrels and --topics.
     """
     progress = for_this_terminal()
+    said = click.get_current_context().get_parameter_source("queries")
+    if pairs is not None and said is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--queries is for the catalog's own texts; PAIRS brings its own")
     if options["judgements"] is None:
         _only_with_judgements(options)
         evaluation = run_evaluation(
@@ -87,6 +95,8 @@ def evaluate(
         print_json({"judgements": judged.as_dict(), "rejected": len(judged.judgements.rejects)})
     else:
         _show_systems(judged)
+    if not options["read_run"] and Searcher(settings.index, settings).reader.adapter is not None:
+        note(f"warning: {FLATTERED}")
     tell_rejects(judged.judgements.rejects)
 
 
@@ -162,6 +172,10 @@ def show_evaluation(document: dict[str, Any]) -> None:
         out.print(_zero_shot_table(models))
     out.print()
     out.print(_costs_table(document, models))
+    if "by_category" in document["text_to_image"]:
+        note("by category, and the worst misses: --report FILE, or --json")
+    if document["compare"]:
+        note(SIGNIFICANCE)
 
 
 def measures_table(heading: str, rows: list[tuple[str, dict[str, Any]]]) -> rich.table.Table:
@@ -183,8 +197,11 @@ def _show_systems(judged: SearchEvaluation) -> None:
     console().print(measures_table(f"{document['queries']} searches", rows))
     for name, changes in document["difference"].items():
         console().print(f"{name}: {_changes(changes)}")
+    if document["difference"]:
+        note(SIGNIFICANCE)
     if document["unknown_products"]:
-        note(f"{document['unknown_products']} judged products are not in the index")
+        names = ", ".join(judged.unknown[:5])
+        note(f"{document['unknown_products']} judged products are not in the index: {names}")
 
 
 def _label(model: dict[str, Any]) -> str:

@@ -143,7 +143,8 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
     if not report.dry_run:
         rate = f", {report.images_per_second} photos/s" if report.images_per_second else ""
         rows.append(("time", f"{report.seconds:.1f} s{rate}"))
-        rows.append(("generation", f"{report.generation}  ({report.model})"))
+        model = f"{report.model} + adapter" if report.adapted else report.model
+        rows.append(("generation", f"{report.generation}  ({model})"))
     return rows
 
 

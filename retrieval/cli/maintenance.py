@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import rich.table
 
@@ -65,9 +67,14 @@ def generations(settings: Settings, as_json: bool) -> None:
     table = rich.table.Table("", "generation", *names, box=None, pad_edge=False)
     for row in listed["generations"]:
         live = "live" if row["generation"] == listed["current"] else ""
-        cells = [str(row[name]) for name in names] if row["ok"] else ["damaged"]
+        cells = [_cell(row, name) for name in names] if row["ok"] else ["damaged"]
         table.add_row(live, str(row["generation"]), *cells)
     console().print(table)
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    adapted = name == "model" and row["adapted"]
+    return f"{row[name]} + adapter" if adapted else str(row[name])
 
 
 @click.command()

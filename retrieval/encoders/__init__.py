@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.names import STARTER, name_from_here, parse_model_name, portable_name
+from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
     from retrieval.settings import Settings
@@ -16,6 +17,7 @@ __all__ = [
     "EncoderDetails",
     "Square",
     "Vectors",
+    "check_model_name",
     "list_models",
     "load_encoder",
     "name_from_here",
@@ -35,6 +37,13 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
     from retrieval.encoders.openclip import OpenClipEncoder
 
     return OpenClipEncoder(name, settings)
+
+
+def check_model_name(name: str) -> None:
+    """Raises EncoderError where no model can have this name, or its folder is not one."""
+    folder = parse_model_name(name).folder
+    if folder is not None and not (folder / "open_clip_config.json").is_file():
+        raise EncoderError(f"model {name}: {folder} has no open_clip_config.json; check the path")
 
 
 def list_models() -> list[dict[str, Any]]:

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.encoders import STARTER, Encoder, Vectors, load_encoder, name_from_here
+from retrieval.encoders import (
+    STARTER,
+    Encoder,
+    Vectors,
+    check_model_name,
+    load_encoder,
+    name_from_here,
+)
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import IndexMissing
 from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
@@ -29,6 +36,10 @@ from retrieval.vectors.gallery import Gallery
 MAX_CATEGORIES = 50
 LATENCY_TEXTS = 51
 FOUND = 20
+FLATTERED = (
+    "the index's adapter was fitted to its own products: asked about them, it is flattered; "
+    "`retrieval adapt --dry-run` measures on products held out"
+)
 DIRECTIONS = ("text_to_image", "image_to_text")
 
 
@@ -152,6 +163,8 @@ def evaluate(
         IndexMissing: there is neither `pairs` nor an index.
         EncoderError: a model cannot be loaded.
     """
+    for name in filter(None, (settings.model, *compare_with)):
+        check_model_name(name)  # before the first of them has been run for an hour
     searcher = _searcher(settings, required=pairs is None)
     if pairs is not None:
         given = read_pairs(pairs)
@@ -165,11 +178,8 @@ def evaluate(
     evaluation = Evaluation(given, rejects=_rejects(given, loaded))
     for one, embedded in zip(loaded, common, strict=True):
         evaluation.models.append(_evaluate(one, embedded, settings, progress, templates))
-    if pairs is None and evaluation.models[0].adapted:
-        evaluation.warnings.append(
-            "the adapter was fitted to these very products, which flatters it; "
-            "`retrieval adapt --dry-run` measures on products held out"
-        )
+    if evaluation.models[0].adapted:
+        evaluation.warnings.append(FLATTERED)
     return evaluation
 
 

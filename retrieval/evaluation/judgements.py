@@ -65,7 +65,10 @@ def read_judgements(path: Path, queries: Path | None = None) -> Judgements:
     ]
     kept = {query: judged for query, judged in relevance.items() if query not in missing}
     if not kept:
-        raise SourceError(f"{path} has no usable judgement ({len(rejects)} rejected)")
+        raise SourceError(
+            f"{path} has no usable judgement ({len(rejects)} rejected); give a table with columns "
+            "query,product_id or TREC qrels: lines of `query-id 0 product-id relevance`"
+        )
     return Judgements(said, kept, tuple(rejects))
 
 
@@ -137,7 +140,7 @@ def _from_table(path: Path) -> Judgements:
         except (TypeError, ValueError):
             amount = float("nan")
         if not asked or not product or not abs(amount) < float("inf"):
-            rejects.append(Reject(row, product or None, "row", "", "lacks a query, id or number"))
+            rejects.append(_fault(row, asked, product, said, grade_column or count_column))
         elif grade_column:
             given[asked][product] = max(amount, given[asked].get(product, amount))
         else:
@@ -153,6 +156,13 @@ def _from_table(path: Path) -> Judgements:
         {ids[asked]: judged for asked, judged in relevance.items()},
         tuple(rejects),
     )
+
+
+def _fault(row: int, asked: str, product: str, said: object, column: str | None) -> Reject:
+    if asked and product:
+        return Reject(row, product, column or "", str(said)[:100], "not a number; correct it")
+    missing = "product id" if asked else "query"
+    return Reject(row, product or None, "row", "", f"lacks the {missing}; fill it in")
 
 
 def _grades(clicks: Mapping[str, float]) -> dict[str, float]:

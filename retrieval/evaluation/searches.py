@@ -30,13 +30,13 @@ class SearchEvaluation:
     judgements: Judgements
     measures: Mapping[str, Measures]
     rankings: Mapping[str, Mapping[str, Sequence[str]]]
-    unknown: int
+    unknown: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         first, *others = self.measures
         return {
             "queries": len(self.measures[first]),
-            "unknown_products": self.unknown,
+            "unknown_products": len(self.unknown),
             "systems": {name: summarise(one) for name, one in self.measures.items()},
             "difference": {
                 f"{first} - {other}": {
@@ -77,7 +77,7 @@ def judge_searches(
         judgements,
         {mode: measure_run(judgements.relevance, _scored(rankings[mode])) for mode in MODES},
         rankings,
-        sum(snapshot.product_id(product) is None for product in judged),
+        tuple(sorted(product for product in judged if snapshot.product_id(product) is None)),
     )
 
 
@@ -90,7 +90,7 @@ def judge_run(name: str, run: Run, judgements: Judgements) -> SearchEvaluation:
         for query, found in run.items()
     }
     return SearchEvaluation(
-        judgements, {name: measure_run(judgements.relevance, run)}, {name: rankings}, 0
+        judgements, {name: measure_run(judgements.relevance, run)}, {name: rankings}, ()
     )
 
 

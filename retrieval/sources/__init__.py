@@ -108,6 +108,8 @@ def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None
 
 def open_table(path: Path) -> Table:
     """The rows of a CSV, TSV, JSONL or Parquet file; raises SourceError where there are none."""
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; give a table: one of {', '.join(sorted(_TABLES))}")
     if not path.is_file():
         raise SourceError(f"{path}: no such file or folder")
     kind = _TABLES.get(path.suffix.lower())

@@ -1,0 +1,205 @@
+"""What programs are promised: keys, statuses, problems, headers."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+import retrieval
+from tests.conftest import Shop, draw_product
+from web import create_app
+
+
+def png(shape: str = "mug", colour: str = "red", size: tuple[int, int] = (120, 120)) -> io.BytesIO:
+    buffer = io.BytesIO()
+    draw_product(shape, colour, size).save(buffer, "PNG")
+    buffer.seek(0)
+    return buffer
+
+
+def send(client: Any, photo: bytes, name: str) -> Any:
+    """Posts a photo; encoded in memory, as the test client's own temporary files stay open."""
+    sent = FileStorage(io.BytesIO(photo), filename=name)
+    boundary, body = encode_multipart({"image": sent})
+    content_type = f'multipart/form-data; boundary="{boundary}"'
+    return client.post("/api/v1/search", data=body, content_type=content_type)
+
+
+def problem(response: Any, status: int) -> str:
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.content_type == "application/problem+json"
+    assert {"type", "title", "status", "detail"} == set(response.get_json(force=True))
+    return str(response.get_json(force=True)["detail"])
+
+
+def test_search_answers_as_the_command_line_does(client: Any, catalog: Any) -> None:
+    made = client.get("/api/v1/search?q=red+mug&limit=3").get_json()
+    assert {"query", "mode", "took_ms", "total", "generation", "results"} <= set(made)
+    here = catalog.search(text="red mug", limit=3).as_dict()
+    assert [hit["id"] for hit in made["results"]] == [hit["id"] for hit in here["results"]]
+    assert made["results"][0]["score"] == here["results"][0]["score"]
+
+
+def test_no_path_of_the_server_is_told(client: Any, shop: Shop, index: Path) -> None:
+    told = client.get("/api/v1/search?q=mug").get_data(as_text=True)
+    told += client.get("/api/v1/products/P-003").get_data(as_text=True)
+    told += client.get("/?q=mug").get_data(as_text=True)
+    assert str(shop.folder) not in told and str(index) not in told and "images/P-" not in told
+
+
+def test_filters_minus_and_pages_are_taken(client: Any) -> None:
+    made = client.get("/api/v1/search?q=mug&category=mugs&category=boxs&max_price=20").get_json()
+    assert {hit["category"] for hit in made["results"]} <= {"mugs", "boxs"}
+    assert all(hit["price"] <= 20 for hit in made["results"]) and made["results"]
+    first = client.get("/api/v1/search?q=mug&limit=5").get_json()["results"]
+    second = client.get("/api/v1/search?q=mug&limit=5&offset=5").get_json()["results"]
+    assert not {hit["id"] for hit in first} & {hit["id"] for hit in second}
+    assert client.get("/api/v1/search?q=mug&minus=red&mode=vector").status_code == 200
+
+
+def test_a_photo_finds_itself_and_what_is_like_it(client: Any, shop: Shop) -> None:
+    photo = io.BytesIO((shop.folder / "images/P-004.png").read_bytes())
+    made = client.post("/api/v1/search", data={"image": (photo, "x.png"), "limit": "3"}).get_json()
+    assert made["results"][0]["id"] == "P-004"
+    similar = client.get("/api/v1/products/P-004/similar?limit=4").get_json()
+    assert len(similar["results"]) == 4 and "P-004" not in {h["id"] for h in similar["results"]}
+
+
+def test_a_product_has_an_etag_that_spares_it_being_sent_again(client: Any) -> None:
+    first = client.get("/api/v1/products/P-003")
+    assert first.get_json()["title"] and first.headers["ETag"]
+    again = client.get("/api/v1/products/P-003", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304 and again.data == b""
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/api/v1/search", 400, "nothing is asked"),
+        ("/api/v1/search?q=mug&mode=psychic", 400, "one of vector, lexical, hybrid"),
+        ("/api/v1/search?q=mug&limit=0", 422, "limit"),
+        ("/api/v1/search?q=mug&limit=many", 422, "limit"),
+        ("/api/v1/search?q=mug&min_price=nan", 422, "min_price"),
+        ("/api/v1/search?like=NOPE", 404, "no product 'NOPE'"),
+        ("/api/v1/products/NOPE", 404, "no product 'NOPE'"),
+        ("/api/v1/nothing", 404, ""),
+        (f"/api/v1/search?q={'x' * 2001}", 422, "at most 2000"),
+    ],
+)
+def test_errors_are_problems_that_say_what_is_wrong(
+    client: Any, address: str, status: int, said: str
+) -> None:
+    assert said in problem(client.get(address), status)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty"),
+        (b"GIF89a" + b"\0" * 50, "not an image"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+            "not an image",
+        ),
+        (b"PK\x03\x04" + b"\0" * 100, "not an image"),
+        (b"%PDF-1.7 " + b"x" * 100, "not an image"),
+        (b"x" * 2_500_000, "2,000,000 bytes"),
+    ],
+)
+def test_hostile_uploads_are_refused_with_a_reason(client: Any, data: bytes, said: str) -> None:
+    for name in ("photo.jpg", "../../etc/passwd", "a\0b.png", "\u202egnp.exe"):
+        assert said in problem(send(client, data, name), 422)
+    assert client.get("/api/v1/search?q=mug").status_code == 200
+
+
+def test_too_large_a_request_and_too_large_a_picture_are_refused(client: Any) -> None:
+    problem(send(client, b"x" * 4_000_000, "x.jpg"), 413)
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    assert "20000 x 20000 pixels" in problem(send(client, bomb.getvalue(), "x.png"), 422)
+
+
+def test_a_polyglot_is_kept_as_a_picture_alone(client: Any, app: Any) -> None:
+    hidden = png().getvalue() + b"<?php system($_GET['c']); ?><script>alert(1)</script>"
+    answer = client.post("/", data={"image": (io.BytesIO(hidden), "x.php")})
+    kept = answer.headers["Location"].partition("photo=")[2]
+    served = client.get(f"/uploads/{kept}")
+    assert served.content_type == "image/jpeg" and b"script" not in served.data
+    assert b"Exif" not in served.data and app.extensions["site"].uploads.get(kept)
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fCURRENT", "a" * 32, "A" * 32, "%00", "x"])
+def test_uploads_are_found_by_their_id_alone(client: Any, name: str) -> None:
+    assert client.get(f"/uploads/{name}").status_code == 404
+
+
+def test_the_description_is_openapi_3_1_and_lists_every_promised_route(client: Any) -> None:
+    described = client.get("/openapi.json").get_json()
+    assert described["openapi"].startswith("3.1")
+    assert set(described["paths"]) == {
+        "/api/v1/search",
+        "/api/v1/products/{product_id}",
+        "/api/v1/products/{product_id}/similar",
+        "/healthz",
+        "/metrics",
+    }
+    assert set(described["paths"]["/api/v1/search"]) == {"get", "post"}
+    names = {one["name"] for one in described["paths"]["/api/v1/search"]["get"]["parameters"]}
+    promised = "q minus like mode category brand min_price max_price in limit offset"
+    assert set(promised.split()) <= names
+    page = client.get("/docs", follow_redirects=True)
+    assert page.status_code == 200 and "swagger" in page.get_data(as_text=True)
+
+
+def test_health_tells_what_is_live_and_metrics_count(client: Any, index: Path) -> None:
+    health = client.get("/healthz").get_json()
+    manifest = retrieval.open(index).reader.manifest
+    assert health["ready"] and health["generation"] == 1 and health["products"] == 20
+    assert health["fingerprint"] == manifest.fingerprint
+    client.get("/api/v1/search?q=mug")
+    metrics = client.get("/metrics").get_data(as_text=True)
+    assert 'retrieval_requests_total{route="/api/v1/search",status="200"} 1.0' in metrics
+    assert "retrieval_generation 1.0" in metrics
+
+
+def test_it_is_not_ready_before_the_model_is(index: Path) -> None:
+    from retrieval.settings import load_settings
+
+    response = create_app(load_settings(index=index)).test_client().get("/healthz")
+    assert response.status_code == 503 and response.get_json()["live"]
+
+
+def test_a_client_that_asks_too_much_is_told_to_wait(index: Path) -> None:
+    from retrieval.settings import load_settings
+
+    app = create_app(load_settings(index=index, rate_limit="3/minute"))
+    client = app.test_client()
+    answers = [client.get("/api/v1/products/P-001") for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    assert answers[-1].content_type == "application/problem+json"
+    assert int(answers[-1].headers["Retry-After"]) > 0
+
+
+def test_answers_are_compressed_and_hold_their_policy(client: Any) -> None:
+    sent = client.get("/api/v1/search?q=mug", headers={"Accept-Encoding": "gzip"})
+    assert sent.headers["Content-Encoding"] == "gzip"
+    page = client.get("/")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in page.headers
+
+
+def test_a_new_generation_is_served_without_a_restart(client: Any, shop: Shop, index: Path) -> None:
+    shop.add("NEW-1", "plate", "purple", title="A brand new plate")
+    retrieval.build(shop.write(), index)
+    made = client.get("/api/v1/search?q=NEW-1").get_json()
+    assert made["generation"] == 2 and made["results"][0]["id"] == "NEW-1"
+    assert json.dumps(made)

@@ -1,0 +1,167 @@
+"""Pages work as plain links and forms, and nothing of a catalog is ever taken for HTML."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import retrieval
+from retrieval.settings import load_settings
+from tests.conftest import Shop
+from tests.web.test_api import png
+from web import create_app
+
+
+def text(response: Any, status: int = 200) -> str:
+    page = str(response.get_data(as_text=True))
+    assert response.status_code == status, page
+    assert response.content_type.startswith("text/html")
+    return page
+
+
+def test_the_start_page_has_examples_that_work(client: Any) -> None:
+    page = text(client.get("/"))
+    assert 'type="search"' in page and page.count('class="card"') == 12
+    assert "P-000" in text(client.get("/?like=P-001"))
+
+
+def test_a_search_shows_why_each_product_was_found(client: Any) -> None:
+    page = text(client.get("/?q=Red+mug"))
+    assert "Red mug" in page and "<meter" in page and "More like this" in page
+
+
+def test_a_photo_is_kept_and_its_address_searches_by_it_again(client: Any, shop: Shop) -> None:
+    photo = (shop.folder / "images/P-004.png").read_bytes()
+    sent = {"image": (io.BytesIO(photo), "x.png"), "q": "", "minus": ""}
+    answer = client.post("/", data=sent)
+    assert answer.status_code == 303
+    first = text(client.get(answer.headers["Location"]))
+    assert first.count('class="card"') == 20
+    assert first.index("/products/P-004") < first.index("/products/P-005")
+    cropped = text(client.get(answer.headers["Location"] + "&crop=10,10,50,50"))
+    assert "10,10,50,50" in cropped
+    said = text(client.get(answer.headers["Location"] + "&in=texts"))
+    assert 'class="said"' in said
+
+
+def test_a_photo_stays_when_words_are_added(client: Any) -> None:
+    first = client.post("/", data={"image": (png(), "x.png"), "q": ""})
+    kept = first.headers["Location"].partition("photo=")[2]
+    second = client.post("/", data={"photo": kept, "q": "blue", "like": ["P-001"]})
+    assert f"photo={kept}" in second.headers["Location"]
+    assert "q=blue" in second.headers["Location"] and "like=P-001" in second.headers["Location"]
+    assert "Your photo" in text(client.get(second.headers["Location"]))
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/?photo=" + "0" * 32, 404, "upload it again"),
+        ("/?q=mug&sort=beauty", 400, "sort is one of"),
+        ("/?q=mug&page=0", 400, "page is a number"),
+        ("/?q=mug&page=9999999999", 400, "page is a number"),
+        ("/?q=mug&min_price=abc", 400, "min_price"),
+        ("/?like=NOPE", 404, "no product"),
+        ("/products/NOPE", 404, "no product"),
+        ("/nothing/here", 404, "Not Found"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_page_that_says_so(
+    client: Any, address: str, status: int, said: str
+) -> None:
+    page = text(client.get(address), status)
+    assert said.lower() in page.lower() and "Search the catalog" in page
+
+
+@pytest.mark.parametrize("crop", ["1,2,3", "a,b,c,d", "0,0,0,0", "-1,0,50,50", "99.5,0,50,50"])
+def test_a_crop_that_is_none_is_told(client: Any, crop: str) -> None:
+    kept = client.post("/", data={"image": (png(), "x.png")}).headers["Location"]
+    text(client.get(f"{kept}&crop={crop}"), 400)
+
+
+def test_facets_narrow_down_add_up_and_can_be_taken_back(client: Any) -> None:
+    page = text(client.get("/?q=mug&category=mugs"))
+    assert page.count('class="card"') == 5 and "(chosen, remove)" in page
+    assert "category=mugs&amp;category=plates" in page
+    both = text(client.get("/?q=mug&category=mugs&category=plates"))
+    assert both.count('class="card"') == 10
+    nothing = text(client.get("/?q=mug&category=mugs&max_price=1"))
+    assert "Nothing found" in nothing and "Search without filters" in nothing
+
+
+def test_prices_order_and_pages_neither_repeat_nor_skip(client: Any, shop: Shop) -> None:
+    cheap = text(client.get("/?q=P-000&sort=price"))
+    dear = text(client.get("/?q=P-000&sort=-price"))
+    assert cheap.count('class="card"') == dear.count('class="card"') > 0
+    assert len(shop.rows) == 20
+
+
+def test_html_in_a_catalog_is_shown_as_text(shop: Shop, tmp_path: Path, tiny_model: str) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    shop.add("X&<\"'>", "mug", "red", title=evil, brand=evil, category=f"a/{evil}", finish=evil)
+    retrieval.build(shop.write(), tmp_path / "evil", model=tiny_model)
+    client = create_app(load_settings(index=tmp_path / "evil")).test_client()
+    pages = [client.get("/?q=alert"), client.get("/?like=P-001"), client.get("/")]
+    found = client.get("/api/v1/search?q=alert").get_json()["results"][0]
+    from urllib.parse import quote
+
+    pages.append(client.get("/products/" + quote(found["id"])))
+    pages.append(client.get("/", query_string={"q": evil, "minus": evil, "category": evil}))
+    for page in pages:
+        shown = text(page)
+        assert "<script>alert" not in shown and "<img src=x" not in shown
+    assert client.get(found["image"]).content_type == "image/webp"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\u0645\u0631\u062d\u0628\u0627",
+        "\U0001f6cb\ufe0f \U0001f44d\U0001f3fd",
+        "x" * 2000,
+        "' OR 1=1 --",
+        "\0",
+        "*",
+    ],
+)
+def test_any_words_are_answered(client: Any, words: str) -> None:
+    assert client.get("/", query_string={"q": words}).status_code in (200, 400)
+    assert client.get("/api/v1/search", query_string={"q": words}).status_code in (200, 400)
+
+
+def test_a_product_page_shows_all_of_it_and_what_is_like_it(client: Any) -> None:
+    page = text(client.get("/products/P-003"))
+    for part in ("P-003", "Article number", "Similar products", "Colour", "More like this"):
+        assert part in page
+
+
+def test_the_catalog_page_tells_what_is_live_and_what_was_left_out(
+    client: Any, index: Path
+) -> None:
+    (index / "rejects.jsonl").write_text(
+        '{"row": 7, "key": "B-1", "field": "image", "value": "", "reason": "no <such> file"}\n'
+    )
+    page = text(client.get("/catalog"))
+    assert "recall 1.000" in page and "no &lt;such&gt; file" in page
+
+
+def test_thumbnails_are_small_kept_and_not_sent_twice(client: Any, app: Any, index: Path) -> None:
+    first = client.get("/photos/320/0/P-003")
+    with Image.open(io.BytesIO(first.data)) as image:
+        assert image.format == "WEBP" and max(image.size) <= 320
+    assert list((index / "cache" / "thumbnails").glob("*.webp"))
+    again = client.get("/photos/320/0/P-003", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304 and again.data == b""
+    for address in ("/photos/321/0/P-003", "/photos/320/9/P-003", "/photos/320/0/NOPE"):
+        assert client.get(address).status_code == 404
+    assert app.extensions["site"].settings.index == index
+
+
+def test_a_photo_whose_file_is_gone_costs_itself_alone(client: Any, shop: Shop) -> None:
+    (shop.folder / "images" / "P-003.png").unlink()
+    assert client.get("/photos/320/0/P-003").status_code == 422
+    assert text(client.get("/products/P-003"))

@@ -1,0 +1,69 @@
+"""The site and the HTTP interface over one index. Knows the engine by `retrieval.open` alone."""
+
+from __future__ import annotations
+
+import io
+
+from flask import Request, jsonify
+from flask_compress import Compress
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_openapi3 import Info, OpenAPI
+
+import retrieval
+from retrieval.settings import Settings, load_settings
+from web import api, monitoring, pages, pictures, problems, security
+from web.site import Site
+
+MAX_FORM_BYTES = 1_000_000
+
+
+class InMemoryRequest(Request):
+    """Keeps uploads in memory, where the limit on a request keeps them small.
+
+    A temporary file would stay open, and on the disk, where a request is refused half-way.
+    """
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - werkzeug names it
+        content_type: str | None,  # noqa: ARG002
+        filename: str | None = None,  # noqa: ARG002
+        content_length: int | None = None,  # noqa: ARG002
+    ) -> io.BytesIO:
+        return io.BytesIO()
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """The WSGI application for the index that the settings name.
+
+    Raises:
+        IndexMissing, IndexDamaged: there is nothing to serve.
+    """
+    settings = settings or load_settings()
+    site = Site(settings)
+    app = OpenAPI(
+        "web",
+        info=Info(title="Retrieval", version=retrieval.__version__),
+        doc_prefix="/docs",
+        validation_error_status=422,
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.of_validation,
+    )
+    app.request_class = InMemoryRequest
+    app.extensions["site"] = site
+    app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + MAX_FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
+    app.config["RATELIMIT_HEADERS_ENABLED"] = True
+    Compress(app)
+    Limiter(
+        get_remote_address, app=app, default_limits=[settings.rate_limit], storage_uri="memory://"
+    )
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(pictures.blueprint)
+    app.register_api(api.blueprint)
+    app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
+    monitoring.register(app)
+    problems.register(app)
+    security.register(app)
+    return app

@@ -1,0 +1,182 @@
+"""`/api/v1`: JSON, described in `/openapi.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from flask import Response, jsonify, request
+from flask_openapi3 import APIBlueprint, FileStorage, Tag
+from pydantic import BaseModel, Field
+
+from retrieval.catalog.snapshot import Card
+from retrieval.errors import QueryError
+from web.problems import Problem
+from web.searching import Asked, search
+from web.site import site
+
+
+class MatchedOut(BaseModel):
+    """Why a product was found."""
+
+    kind: str
+    image: str | None = None
+    field: str | None = None
+    text: str | None = None
+    cosine: float | None = None
+
+
+class HitOut(BaseModel):
+    """A product on a page of results."""
+
+    rank: int
+    id: str
+    title: str
+    score: float
+    image: str | None
+    matched: MatchedOut
+    category: str | None
+    brand: str | None
+    price: float | None
+    description: str
+    attributes: dict[str, Any]
+    images: list[str]
+    strength: float | None
+    weak: bool
+
+
+class ResultOut(BaseModel):
+    """A page of results; photos are named by where this server shows them."""
+
+    query: dict[str, Any]
+    mode: str
+    took_ms: float
+    total: int
+    generation: int
+    results: list[HitOut]
+
+
+class ProductOut(BaseModel):
+    """All that is known of a product."""
+
+    id: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: list[str]
+
+
+class Named(BaseModel):
+    """The id of a product, as its source names it."""
+
+    product_id: str = Field(max_length=1_000)
+
+
+class Page(BaseModel):
+    """Which page."""
+
+    limit: int = Field(20, ge=1, le=200)
+    offset: int = Field(0, ge=0, le=1_000_000)
+
+
+class Uploaded(Asked):
+    """A search by photo: the same fields, and the photo itself."""
+
+    image: FileStorage | None = Field(None, description="the photo")
+
+
+_ERRORS: Any = {
+    code: {
+        "description": what,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+    for code, what in (
+        ("400", "the query makes no sense"),
+        ("404", "there is no such product"),
+        ("413", "the photo is too large"),
+        ("422", "a parameter is of the wrong form, or the photo cannot be read"),
+        ("429", "too many requests"),
+        ("503", "the index cannot be read just now"),
+    )
+}
+blueprint = APIBlueprint(
+    "api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="search")], abp_responses=_ERRORS
+)
+
+
+@blueprint.get("/search", responses={"200": ResultOut})
+def search_by_words(query: Asked) -> Response:
+    """Search by words, or by likeness to products."""
+    return jsonify(shown(search(site(), query).as_dict()))
+
+
+@blueprint.post("/search", responses={"200": ResultOut})
+def search_by_photo(form: Uploaded) -> Response:
+    """Search by a photo, by words, or by both."""
+    photo = None
+    if form.image is not None:
+        uploads = site().uploads
+        photo = uploads.get(uploads.add(form.image.stream.read()))
+    return jsonify(shown(search(site(), form, photo).as_dict()))
+
+
+@blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
+def similar(path: Named, query: Page) -> Response:
+    """Products like this one."""
+    found = site().searcher.search(like=path.product_id, limit=query.limit, offset=query.offset)
+    return jsonify(shown(found.as_dict()))
+
+
+@blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
+def product(path: Named) -> Response:
+    """One product; its ETag changes when it does."""
+    card = site().searcher.product(path.product_id)
+    response = jsonify(product_out(card))
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    return response.make_conditional(request)  # type: ignore[return-value]
+
+
+def product_out(card: Card) -> dict[str, Any]:
+    return ProductOut(
+        id=card.key,
+        title=card.title,
+        description=card.description,
+        category=card.category,
+        brand=card.brand,
+        price=card.price,
+        attributes=card.attributes,
+        images=[photo_address(card.key, i) for i in range(len(card.images))],
+    ).model_dump()
+
+
+def shown(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with addresses in place of paths: those of the server are nobody's business."""
+    for hit in result["results"]:
+        paths = hit["images"]
+        hit["images"] = [photo_address(hit["id"], i) for i in range(len(paths))]
+        hit["image"] = _address_of(hit["id"], paths, hit["image"])
+        if "image" in hit["matched"]:
+            hit["matched"]["image"] = _address_of(hit["id"], paths, hit["matched"]["image"])
+    return json.loads(json.dumps(result))  # type: ignore[no-any-return]
+
+
+def photo_address(key: str, position: int, size: int = 640) -> str:
+    from flask import url_for
+
+    return url_for("pictures.photo", key=key, position=position, size=size)
+
+
+def _address_of(key: str, paths: list[str], path: str | None) -> str | None:
+    if path is None or path not in paths:
+        return None
+    return photo_address(key, paths.index(path))
+
+
+def check_asked(asked: Asked, photo: bytes | None) -> None:
+    """Raises QueryError where nothing at all is asked."""
+    if not (asked.q.strip() or any(asked.like) or photo):
+        raise QueryError("nothing is asked; give words, a photo or a product")

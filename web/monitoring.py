@@ -1,0 +1,68 @@
+"""`/healthz` and `/metrics`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from web.site import site
+
+
+def register(app: Flask) -> None:
+    registry = CollectorRegistry()
+    requests = Counter(
+        "retrieval_requests", "Requests answered.", ["route", "status"], registry=registry
+    )
+    latency = Histogram(
+        "retrieval_request_seconds",
+        "Time to answer a request.",
+        ["route"],
+        registry=registry,
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    )
+    generation = Gauge("retrieval_generation", "The live generation.", registry=registry)
+    products = Gauge("retrieval_products", "Products that can be found.", registry=registry)
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        # The rule, not the address: a name for each product would be without end.
+        route = request.url_rule.rule if request.url_rule else "none"
+        requests.labels(route, response.status_code).inc()
+        if "started" in g:
+            latency.labels(route).observe(time.perf_counter() - g.started)
+        return response
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        manifest = site().searcher.reader.manifest
+        generation.set(manifest.generation)
+        products.set(manifest.products)
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/healthz")
+    def healthz() -> tuple[Response, int]:
+        return jsonify(_health()), 200 if site().ready.is_set() else 503
+
+
+def _health() -> dict[str, Any]:
+    manifest = site().searcher.reader.manifest
+    return {
+        "live": True,
+        "ready": site().ready.is_set(),
+        "generation": manifest.generation,
+        "products": manifest.products,
+        "vectors": manifest.vectors,
+        "index_type": manifest.index_type,
+        "recall": manifest.recall,
+        "model": manifest.model,
+        "adapted": manifest.adapter,
+        "fingerprint": manifest.fingerprint,
+    }

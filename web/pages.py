@@ -1,0 +1,214 @@
+"""The site for people: search, product, catalog. All of it works as plain links and forms."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from pydantic import ValidationError
+
+from retrieval.errors import QueryError
+from retrieval.results import Hit
+from web.api import photo_address
+from web.searching import FACET_DEPTH, SORTS, Asked, Facet, facets_of, search
+from web.site import site
+
+PAGE = 24
+SIMILAR = 12
+SHOWN_REJECTS = 100
+EXAMPLES = 12
+# Of an address, in the order in which it is written.
+LISTS = ("like", "category", "brand")
+SINGLES = ("q", "minus", "photo", "crop", "balance", "in", "min_price", "max_price", "sort")
+
+blueprint = Blueprint("pages", __name__)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A page of results.
+
+    Attributes:
+        good, weak: the hits of the page; the weak ones are shown below a line.
+        facets: counted over the best FACET_DEPTH.
+    """
+
+    good: list[Hit]
+    weak: list[Hit]
+    facets: list[Facet]
+    total: int
+    took_ms: float
+    number: int
+    more: bool
+
+
+@blueprint.get("/")
+def index() -> str | Response:
+    """The search page, or what a search found."""
+    photo_id = request.args.get("photo", "")
+    asked = _asked()
+    if not (asked.q.strip() or any(asked.like) or photo_id):
+        return render_template("start.html", asked=asked, photo=None, examples=_examples())
+    photo = site().uploads.get(photo_id) if photo_id else None
+    results = _results(asked, photo)
+    liked = [site().searcher.product(key) for key in asked.like if key]
+    return render_template(
+        "results.html",
+        asked=asked,
+        photo=photo_id,
+        liked=liked,
+        results=results,
+        sort=_sort(),
+        address=address,
+    )
+
+
+@blueprint.post("/")
+def upload() -> Any:
+    """Keeps a photo, and goes on to an address that searches by it."""
+    file = request.files.get("image")
+    values = {name: request.form.get(name, "") for name in SINGLES if name not in ("photo", "crop")}
+    lists = {name: request.form.getlist(name) for name in LISTS}
+    data = file.stream.read() if file is not None else b""
+    kept = request.form.get("photo", "")
+    photo = site().uploads.add(data) if data else kept
+    crop = "" if data else request.form.get("crop", "")
+    query = {**lists, **values, "photo": photo, "crop": crop}
+    return redirect(url_for(".index", **_filled(query)), 303)
+
+
+@blueprint.get("/products/<path:key>")
+def product(key: str) -> str:
+    """A product with all its photos, and what is like it."""
+    card = site().searcher.product(key)
+    similar = site().searcher.search(like=key, limit=SIMILAR)
+    return render_template("product.html", product=card, similar=list(similar))
+
+
+@blueprint.get("/catalog")
+def catalog() -> str:
+    """What is being searched: counts, generation, model, and what was left out."""
+    return render_template(
+        "catalog.html", manifest=site().searcher.reader.manifest, rejects=_rejects()
+    )
+
+
+@blueprint.app_template_global()
+def photo_of(hit: Any, size: int = 320, position: int | None = None) -> str | None:
+    """The address of the photo of a hit or card: the one that matched, else the first."""
+    if not hit.images:
+        return None
+    if position is None:
+        matched = getattr(hit, "image", None)
+        position = hit.images.index(matched) if matched in hit.images else 0
+    key = hit.key if hasattr(hit, "key") else hit.id
+    return photo_address(key, position, size)
+
+
+@blueprint.app_template_filter()
+def money(price: float | None) -> str:
+    return "" if price is None else f"{price:,.2f}"
+
+
+@blueprint.app_template_filter()
+def steps(label: str) -> str:
+    """A category as people read it: `Men/Tops` -> with angles between."""
+    return " \u203a ".join(part for part in label.split("/") if part)
+
+
+def address(**changes: Any) -> str:
+    """The address of this search with some of it changed; page 1 unless `page` is given."""
+    now: dict[str, Any] = {name: request.args.get(name, "") for name in SINGLES}
+    now |= {name: request.args.getlist(name) for name in LISTS}
+    return url_for("pages.index", **_filled({**now, **changes}))
+
+
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in ("", [], None, [""])}
+
+
+def _asked() -> Asked:
+    values: dict[str, Any] = {n: request.args[n] for n in SINGLES if request.args.get(n)}
+    values |= {name: request.args.getlist(name) for name in LISTS if name in request.args}
+    try:
+        return Asked.model_validate({k: v for k, v in values.items() if k not in ("photo", "sort")})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise QueryError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _sort() -> str:
+    sort = request.args.get("sort", "best")
+    if sort not in SORTS:
+        raise QueryError(f"sort is one of {', '.join(SORTS)}")
+    return sort
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "1")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10_000):
+        raise QueryError("page is a number from 1")
+    return int(text[:9])
+
+
+def _results(asked: Asked, photo: bytes | None) -> Results:
+    number, sort = _page_number(), _sort()
+    best = search(site(), asked, photo, limit=FACET_DEPTH, offset=0)
+    start = (number - 1) * PAGE
+    if sort == "best" and start + PAGE > FACET_DEPTH:
+        hits = list(search(site(), asked, photo, limit=PAGE, offset=start))
+        reachable = best.total
+    else:
+        hits = _sorted(list(best), sort)[start : start + PAGE]
+        reachable = best.total if sort == "best" else len(best)
+    # Sorted by price, what is weak would stand among what is good for its price alone.
+    return Results(
+        good=[hit for hit in hits if not hit.weak],
+        weak=[hit for hit in hits if hit.weak],
+        facets=facets_of(_without_facets(asked, photo, best)),
+        total=best.total,
+        took_ms=best.took_ms,
+        number=number,
+        more=start + PAGE < reachable,
+    )
+
+
+def _without_facets(asked: Asked, photo: bytes | None, best: Any) -> list[Hit]:
+    """The hits to count facets over: with one chosen, the others of it must stay to be seen."""
+    if not (any(asked.category) or any(asked.brand)):
+        return list(best)
+    free = asked.model_copy(update={"category": [], "brand": []})
+    return list(search(site(), free, photo, limit=FACET_DEPTH, offset=0))
+
+
+def _sorted(hits: list[Hit], sort: str) -> list[Hit]:
+    if sort == "best":
+        return hits
+    sign = -1 if sort == "-price" else 1
+    good = [hit for hit in hits if not hit.weak] or hits
+    priced = [hit for hit in good if hit.price is not None]
+    return sorted(priced, key=lambda hit: (sign * (hit.price or 0), hit.rank)) + [
+        hit for hit in good if hit.price is None
+    ]
+
+
+def _examples() -> list[Any]:
+    """Products spread over the catalog, each with a photo to start from."""
+    reader = site().searcher.reader
+    with_photo = reader.snapshot.product_ids[reader.has_rows["images"]]
+    step = max(1, len(with_photo) // EXAMPLES)
+    picked = [int(product) for product in with_photo[::step][:EXAMPLES]]
+    cards = reader.snapshot.cards(picked)
+    return [cards[product] for product in picked]
+
+
+def _rejects() -> list[dict[str, Any]]:
+    """What the last run left out, where the index has the file that it wrote."""
+    path = site().settings.index / "rejects.jsonl"
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines[:SHOWN_REJECTS]]
+    except (OSError, ValueError):
+        return []

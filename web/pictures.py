@@ -1,0 +1,42 @@
+"""Photos of products, and those that were uploaded: never by a path, always by what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, request
+
+from web.site import site
+from web.thumbnails import SIZES
+
+KEPT_SECONDS = 3_600
+
+blueprint = Blueprint("pictures", __name__)
+
+
+@blueprint.get("/photos/<int:size>/<int:position>/<path:key>")
+def photo(key: str, position: int, size: int) -> Response:
+    """The photo of a product at a position, at most `size` pixels a side, as WebP."""
+    images = site().searcher.product(key).images
+    if size not in SIZES or position >= len(images):
+        abort(404)
+    path = Path(site().settings.index) / images[position].path
+    thumbnails = site().thumbnails
+    response = Response(content_type="image/webp")
+    response.set_etag(thumbnails.key(path, size))
+    response.cache_control.public = True
+    response.cache_control.max_age = KEPT_SECONDS
+    if request.if_none_match.contains(thumbnails.key(path, size)):
+        response.status_code = 304
+        return response
+    response.set_data(thumbnails.get(path, size))
+    return response
+
+
+@blueprint.get("/uploads/<photo_id>")
+def upload(photo_id: str) -> Response:
+    """An uploaded photo; private to who has its address."""
+    response = Response(site().uploads.get(photo_id), content_type="image/jpeg")
+    response.cache_control.private = True
+    response.cache_control.max_age = KEPT_SECONDS
+    return response

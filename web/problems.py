@@ -1,0 +1,90 @@
+"""Every error as an answer: `application/problem+json` for programs, a page for people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, render_template, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from retrieval.errors import (
+    ImageError,
+    IndexDamaged,
+    IndexMismatch,
+    IndexMissing,
+    NotFound,
+    QueryError,
+    RetrievalError,
+)
+
+TYPE = "application/problem+json"
+PROGRAMS = ("/api/", "/healthz", "/metrics", "/openapi")
+_STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (QueryError, HTTPStatus.BAD_REQUEST),
+    (ImageError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (IndexMissing, HTTPStatus.SERVICE_UNAVAILABLE),
+    (IndexDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
+    (IndexMismatch, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(RetrievalError, _of_engine)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def of_validation(error: ValidationError) -> Response:
+    """What flask-openapi3 answers where a parameter is of the wrong form."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the request"
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", machine=True)
+
+
+def answer(status: HTTPStatus, detail: str, *, machine: bool | None = None) -> Response:
+    """A problem document, or a page where a person asked."""
+    if machine is None:
+        machine = request.path.startswith(PROGRAMS)
+    problem = Problem(title=status.phrase, status=int(status), detail=detail)
+    if machine:
+        body = problem.model_dump_json()
+        return Response(body, status=int(status), content_type=TYPE)
+    page = render_template("problem.html", problem=problem)
+    return Response(page, status=int(status))
+
+
+def _of_engine(error: RetrievalError) -> Response:
+    status = next((s for kind, s in _STATUS if isinstance(error, kind)), None)
+    if status is None:
+        return _unexpected(error)
+    return answer(status, str(error))
+
+
+def _of_http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    status = HTTPStatus(error.code)
+    shown = answer(status, error.description or status.phrase)
+    # What a status demands beside the body: Allow, Retry-After.
+    kept: Any = error.get_response().headers
+    for name, value in kept.items():
+        if name.lower() not in ("content-type", "content-length"):
+            shown.headers[name] = value
+    return shown
+
+
+def _unexpected(error: Exception) -> Response:
+    current_app.logger.exception("unexpected", exc_info=error)
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it was logged")
