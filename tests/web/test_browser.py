@@ -58,6 +58,8 @@ def test_words_find_products_everywhere(
     assert page.locator("meter").count() > 3
     wide = page.locator("html").evaluate("e => e.scrollWidth - e.clientWidth") if scripts else 0
     assert wide <= 0, "the page is wider than the screen"
+    top = page.locator(".card").first.bounding_box()["y"]
+    assert top < viewport["height"], "products are to be seen without scrolling"
     assert page.faults == []
     keep(page, f"results-{viewport['width']}-{scheme}-{'scripts' if scripts else 'plain'}")
 

@@ -39,6 +39,9 @@ if (form) {
   });
 }
 
+// A wide screen has room for what a phone opens by hand.
+if (matchMedia("(min-width: 60rem)").matches) document.querySelector(".facets details")?.setAttribute("open", "");
+
 watchCrop(document.querySelector(".cropper"), form);
 
 // Further pages are put below the first as it is scrolled to its end; the links stay where there are none.
