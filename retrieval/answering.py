@@ -82,14 +82,14 @@ class Answer:
 
     def _filter(self) -> Mask | None:
         query, snapshot = self._query, self._reader.snapshot
-        if not query.where and not query.like:
+        if not (query.where or query.like or query.unlike):
             return None
         allowed = np.ones(len(snapshot.product_ids), dtype=np.bool_)
         if query.where:
             allowed &= snapshot.matching(query.where)
             if not allowed.any():
                 self._check_fields()
-        for key in query.like:
+        for key in (*query.like, *query.unlike):
             allowed[snapshot.positions_of([self._product_id(key)])] = False
         return allowed
 
@@ -109,7 +109,9 @@ class Answer:
 
     def _embed(self) -> list[Part]:
         query = self._query
-        parts = [self._like(key) for key in query.like]
+        parts = [self._like(key, query.weights["like"]) for key in query.like]
+        away = query.weights["minus"] / max(1, len(query.unlike))
+        parts += [self._like(key, -away) for key in query.unlike]
         if query.texts or query.images or query.minus:
             encoder = self._source.encoder_of(self._reader)
             squares = [self._source.read_image(image, encoder) for image in query.images]
@@ -127,14 +129,14 @@ class Answer:
             raise QueryError("every part of the query has weight 0; give one of them some")
         return parts
 
-    def _like(self, key: str) -> Part:
+    def _like(self, key: str, weight: float) -> Part:
         """The mean of a product's photos, or of its texts where it has none."""
         rows = self._reader.snapshot.rows_of(self._product_id(key))
         name = "images" if rows["images"] else "texts"
         gallery = self._reader.galleries[name]
         positions = gallery.positions_of(np.asarray(rows[name], dtype=np.int64))
         mean = np.asarray(gallery.vectors[positions], dtype=np.float32).mean(axis=0)
-        return Part(MODALITY[name], normalise(mean), self._query.weights["like"])
+        return Part(MODALITY[name], normalise(mean), weight)
 
     def _rank(self, needed: int) -> tuple[Products, Scores, int]:
         """Products and scores, at least `needed` where there are as many, and how many in all."""

@@ -31,7 +31,7 @@ class Query:
 
     Attributes:
         images: path of a file, its bytes, or a picture.
-        like: ids of products.
+        like: ids of products; unlike: of those that what is wanted is not like.
         weights: of each kind of part; see WEIGHTS for what is not given.
         scope: which vectors may answer: those of photos, of texts, or both.
         limit: products on the page, 1 to MAX_LIMIT.
@@ -42,6 +42,7 @@ class Query:
     images: tuple[ImageInput, ...] = ()
     like: tuple[str, ...] = ()
     minus: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     where: tuple[Filter, ...] = ()
     scope: Scope = "products"
@@ -61,6 +62,7 @@ class Query:
             "image": [_image_name(image) for image in self.images],
             "like": list(self.like),
             "minus": list(self.minus),
+            "unlike": list(self.unlike),
             "weights": dict(self.weights),
             "where": [str(one) for one in self.where],
             "in": self.scope,
@@ -75,6 +77,7 @@ def make_query(
     image: ImageInput | Sequence[ImageInput] | None = None,
     like: str | Sequence[str] | None = None,
     minus: str | Sequence[str] | None = None,
+    unlike: str | Sequence[str] | None = None,
     weights: Mapping[str, float] | str | None = None,
     where: Mapping[str, Any] | Iterable[str] | None = None,
     scope: str = "products",
@@ -82,7 +85,7 @@ def make_query(
     limit: int = 20,
     offset: int = 0,
 ) -> Query:
-    """A checked query; each of the first four takes one or several.
+    """A checked query; each of the first five takes one or several.
 
     `mode` None is hybrid where there are words and the scope has texts, else vector.
 
@@ -93,9 +96,10 @@ def make_query(
     images = _images(image)
     likes = _strings(like, "like")
     minuses = _strings(minus, "minus")
+    unlikes = _strings(unlike, "unlike")
     if not (texts or images or likes):
         raise QueryError("nothing is asked; give words, a photo (--image) or a product (--like)")
-    if len(texts) + len(images) + len(likes) + len(minuses) > MAX_PARTS:
+    if len(texts) + len(images) + len(likes) + len(minuses) + len(unlikes) > MAX_PARTS:
         raise QueryError(f"a query has at most {MAX_PARTS} parts")
     if scope not in get_args(Scope):
         raise QueryError(f"--in {scope!r}: one of {', '.join(get_args(Scope))}")
@@ -117,6 +121,7 @@ def make_query(
         images=images,
         like=likes,
         minus=minuses,
+        unlike=unlikes,
         weights={**WEIGHTS, **_weights(weights)},
         where=filters_from(where),
         scope=scope,  # type: ignore[arg-type]

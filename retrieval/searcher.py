@@ -47,6 +47,7 @@ class Searcher:
         image: ImageInput | Sequence[ImageInput] | None = None,
         like: str | Sequence[str] | None = None,
         minus: str | Sequence[str] | None = None,
+        unlike: str | Sequence[str] | None = None,
         weights: Mapping[str, float] | str | None = None,
         where: Mapping[str, Any] | Iterable[str] | None = None,
         scope: str = "products",
@@ -60,6 +61,7 @@ class Searcher:
             image: path, bytes or picture; several are averaged, as several texts are.
             like: id of a product of the catalog; it is not among the results.
             minus: words for what is not wanted.
+            unlike: id of a product that what is wanted is not like; it is not among the results.
             weights: `{"text": 1, "image": 0.5}`; see `retrieval.query.WEIGHTS`.
             where: `{"category": "Chairs", "price": {"<": 100}}` or `["price<100"]`.
             scope: `products`, `images` or `texts`: which vectors may answer.
@@ -76,6 +78,7 @@ class Searcher:
             image=image,
             like=like,
             minus=minus,
+            unlike=unlike,
             weights=weights,
             where=where,
             scope=scope,

@@ -17,6 +17,7 @@ from retrieval.errors import (
     ImageError,
     IndexMismatch,
     IndexMissing,
+    NotFound,
     QueryError,
 )
 from retrieval.query import make_query, parse_weights
@@ -364,3 +365,15 @@ def test_a_reader_notices_an_index_made_anew(
     other.rows = {f"Q{key}": {**row, "id": f"Q{key}"} for key, row in other.rows.items()}
     retrieval.build(other.write(), index, model=tiny_model)
     assert catalog.search("mug", mode="lexical")[0].id == "QP-000"
+
+
+def test_unlike_keeps_away_from_a_product_and_what_looks_like_it(catalog: Any) -> None:
+    plain = [hit.id for hit in catalog.search(like="P-000", limit=19)]
+    nearest = plain[0]
+    pushed = [hit.id for hit in catalog.search(like="P-000", unlike=nearest, limit=19)]
+    assert nearest not in pushed and len(pushed) == 18
+    assert catalog.search(like="P-000", unlike=nearest).query["unlike"] == [nearest]
+    with pytest.raises(QueryError, match="nothing is asked"):
+        catalog.search(unlike="P-000")
+    with pytest.raises(NotFound):
+        catalog.search(text="mug", unlike="NOPE")

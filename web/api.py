@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, Field
 
 from retrieval.catalog.snapshot import Card
-from retrieval.errors import QueryError
 from web.problems import Problem
 from web.searching import Asked, search
 from web.site import site
@@ -161,12 +159,11 @@ def shown(result: dict[str, Any]) -> dict[str, Any]:
         hit["image"] = _address_of(hit["id"], paths, hit["image"])
         if "image" in hit["matched"]:
             hit["matched"]["image"] = _address_of(hit["id"], paths, hit["matched"]["image"])
-    return json.loads(json.dumps(result))  # type: ignore[no-any-return]
+    return result
 
 
 def photo_address(key: str, position: int, size: int = 640) -> str:
-    from flask import url_for
-
+    """Where this server shows a photo of a product."""
     return url_for("pictures.photo", key=key, position=position, size=size)
 
 
@@ -174,9 +171,3 @@ def _address_of(key: str, paths: list[str], path: str | None) -> str | None:
     if path is None or path not in paths:
         return None
     return photo_address(key, paths.index(path))
-
-
-def check_asked(asked: Asked, photo: bytes | None) -> None:
-    """Raises QueryError where nothing at all is asked."""
-    if not (asked.q.strip() or any(asked.like) or photo):
-        raise QueryError("nothing is asked; give words, a photo or a product")

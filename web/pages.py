@@ -20,7 +20,7 @@ SIMILAR = 12
 SHOWN_REJECTS = 100
 EXAMPLES = 12
 # Of an address, in the order in which it is written.
-LISTS = ("like", "category", "brand")
+LISTS = ("like", "unlike", "category", "brand", "attribute")
 SINGLES = ("q", "minus", "photo", "crop", "balance", "in", "min_price", "max_price", "sort")
 
 blueprint = Blueprint("pages", __name__)
@@ -53,12 +53,15 @@ def index() -> str | Response:
         return render_template("start.html", asked=asked, photo=None, examples=_examples())
     photo = site().uploads.get(photo_id) if photo_id else None
     results = _results(asked, photo)
-    liked = [site().searcher.product(key) for key in asked.like if key]
+    liked, unliked = (
+        [site().searcher.product(key) for key in keys if key] for keys in (asked.like, asked.unlike)
+    )
     return render_template(
         "results.html",
         asked=asked,
         photo=photo_id,
         liked=liked,
+        unliked=unliked,
         results=results,
         sort=_sort(),
         address=address,
@@ -177,9 +180,9 @@ def _results(asked: Asked, photo: bytes | None) -> Results:
 
 def _without_facets(asked: Asked, photo: bytes | None, best: Any) -> list[Hit]:
     """The hits to count facets over: with one chosen, the others of it must stay to be seen."""
-    if not (any(asked.category) or any(asked.brand)):
+    if not (any(asked.category) or any(asked.brand) or any(asked.attribute)):
         return list(best)
-    free = asked.model_copy(update={"category": [], "brand": []})
+    free = asked.model_copy(update={"category": [], "brand": [], "attribute": []})
     return list(search(site(), free, photo, limit=FACET_DEPTH, offset=0))
 
 

@@ -19,6 +19,8 @@ MAX_WORDS = 2_000
 FACET_DEPTH = 200
 FACETS = ("category", "brand")
 MAX_VALUES = 12
+MAX_KINDS = 24
+HELD_BY = 0.5
 SORTS = ("best", "price", "-price")
 
 
@@ -28,10 +30,12 @@ class Asked(BaseModel):
     q: str = Field("", max_length=MAX_WORDS, description="words")
     minus: str = Field("", max_length=MAX_WORDS, description="words for what is not wanted")
     like: list[str] = Field([], max_length=8, description="ids of products to be like")
+    unlike: list[str] = Field([], max_length=8, description="ids of products to keep away from")
     mode: str = Field("", description="vector, lexical or hybrid; empty chooses")
     scope: str = Field("products", alias="in", description="products, images or texts")
     category: list[str] = Field([], max_length=50)
     brand: list[str] = Field([], max_length=50)
+    attribute: list[str] = Field([], max_length=50, description="NAME=VALUE of other columns")
     min_price: float | None = Field(None, ge=0, allow_inf_nan=False)
     max_price: float | None = Field(None, ge=0, allow_inf_nan=False)
     balance: int = Field(50, ge=0, le=100, description="0: the photo alone counts; 100: the words")
@@ -57,15 +61,25 @@ class Asked(BaseModel):
             for sign, bound in ((">=", self.min_price), ("<=", self.max_price))
             if bound is not None
         }
+        for one in self.attribute:
+            name, equals, value = one.partition("=")
+            if not (name and equals):
+                raise QueryError(f"attribute {one[:100]!r} is not NAME=VALUE")
+            found[name] = [*found.get(name, []), value]
         return {**found, **({"price": bounds} if bounds else {})}
 
 
 @dataclass(frozen=True)
 class Facet:
-    """A field with the values of the best results, and how many have each."""
+    """A field with the values of the best results, and how many have each.
+
+    Attributes:
+        attribute: it is a column of the catalog's own, asked for as `attribute=NAME=VALUE`.
+    """
 
     name: str
     values: tuple[tuple[str, int], ...]
+    attribute: bool = False
 
 
 def search(site: Site, asked: Asked, photo: bytes | None = None, **changes: Any) -> SearchResult:
@@ -75,6 +89,7 @@ def search(site: Site, asked: Asked, photo: bytes | None = None, **changes: Any)
         "minus": asked.minus.strip() or None,
         "image": None if photo is None else cropped(photo, asked.crop),
         "like": [key for key in asked.like if key] or None,
+        "unlike": [key for key in asked.unlike if key] or None,
         "where": asked.where,
         "scope": asked.scope,
         "mode": asked.mode or None,
@@ -94,6 +109,12 @@ def facets_of(hits: Sequence[Hit]) -> list[Facet]:
         if len(counts) > 1:
             values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
             found.append(Facet(name, tuple(values)))
+    names = Counter(name for hit in hits for name in hit.attributes)
+    for name, held in names.items():
+        counts = Counter(str(hit.attributes[name]) for hit in hits if name in hit.attributes)
+        # One value a product, as a size or a number is, leads nowhere.
+        if held >= HELD_BY * len(hits) and 1 < len(counts) <= MAX_KINDS:
+            found.append(Facet(name, tuple(counts.most_common(MAX_VALUES)), attribute=True))
     return found
 
 

@@ -33,6 +33,7 @@ SHOWN_WORDS = 60
 )
 @click.option("--like", multiple=True, metavar="PRODUCT_ID", help="A product to search by.")
 @click.option("--minus", multiple=True, metavar="TEXT", help="What is not wanted.")
+@click.option("--unlike", multiple=True, metavar="PRODUCT_ID", help="A product to keep away from.")
 @click.option(
     "--weights", metavar="text=1,image=1", help="How much text, image, like, minus count."
 )

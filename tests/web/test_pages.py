@@ -93,6 +93,26 @@ def test_facets_narrow_down_add_up_and_can_be_taken_back(client: Any) -> None:
     assert "Nothing found" in nothing and "Search without filters" in nothing
 
 
+def test_less_like_a_product_pushes_it_and_its_kind_away(client: Any) -> None:
+    page = text(client.get("/?like=P-000"))
+    assert "Less like" in page
+    pushed = text(client.get("/?like=P-000&unlike=P-004"))
+    assert "not like" in pushed and pushed.count('class="card"') == 18
+    found = client.get("/api/v1/search?like=P-000&unlike=P-004").get_json()
+    assert "P-004" not in {hit["id"] for hit in found["results"]}
+    text(client.get("/?like=P-000&unlike=NOPE"), 404)
+
+
+def test_attributes_with_few_values_are_facets(client: Any) -> None:
+    page = text(client.get("/?q=mug"))
+    assert "<h2>Colour</h2>" in page and "attribute=colour%3Dred" in page
+    red = text(client.get("/?q=mug&attribute=colour%3Dred&attribute=colour%3Dblue"))
+    assert red.count('class="card"') == 8 and "(chosen, remove)" in red
+    text(client.get("/?q=mug&attribute=colour"), 400)
+    found = client.get("/api/v1/search?q=mug&attribute=colour%3Dred").get_json()["results"]
+    assert {hit["attributes"]["colour"] for hit in found} == {"red"}
+
+
 def test_prices_order_and_pages_neither_repeat_nor_skip(client: Any, shop: Shop) -> None:
     cheap = text(client.get("/?q=P-000&sort=price"))
     dear = text(client.get("/?q=P-000&sort=-price"))
