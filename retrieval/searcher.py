@@ -14,6 +14,7 @@ from retrieval.answering import Answer
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images import decode_photo, read_photo_bytes, upright_rgb
 from retrieval.query import ImageInput, Query, make_query
@@ -37,7 +38,7 @@ class Searcher:
         self._settings = settings or load_settings()
         self._live = LiveReader(self.index)
         self._encoder: Encoder | None = None
-        self._loaded: tuple[str, str, Encoder] | None = None
+        self._loaded: tuple[str, str, JoiningEncoder] | None = None
         self._encoder_lock = threading.Lock()
 
     def search(
@@ -148,11 +149,16 @@ class Searcher:
                 self._encoder = encoder
             return self._encoder
 
+    @property
+    def counts(self) -> Counts:
+        """How many texts were remembered, and how many queries were joined."""
+        return Counts() if self._loaded is None else self._loaded[2].counts
+
     def _load(self, name: str, fit: str) -> Encoder:
         """Loads a model, or gives the one that was loaded last for the same name and fit."""
         if self._loaded is None or self._loaded[:2] != (name, fit):
             settings = self._settings.model_copy(update={"fit": fit})
-            self._loaded = (name, fit, load_encoder(name, settings))
+            self._loaded = (name, fit, JoiningEncoder(load_encoder(name, settings)))
         return self._loaded[2]
 
     def read_image(self, image: ImageInput, encoder: Encoder) -> Square:

@@ -203,6 +203,13 @@ def test_a_photo_that_is_gone_is_left_out_of_a_comparison(
     assert made["compare"][0]["text_to_image"]["queries"] == made["text_to_image"]["queries"] == 19
 
 
+def test_latency_is_that_of_the_model_and_not_of_a_memory(index: Path) -> None:
+    made = answer(run("evaluate", "--index", index, "--json"))
+    latency = made["latency_ms"]
+    assert latency["text"]["p50"] > 0.1, "twenty titles are asked fifty times: none is remembered"
+    assert latency["query"]["p50"] > latency["search"]["p50"]
+
+
 def test_without_pairs_or_index_it_says_what_to_do(tmp_path: Path) -> None:
     result = run("evaluate", "--index", tmp_path / "none")
     assert "make one with `retrieval index" in str(result.exception)

@@ -27,6 +27,12 @@ def register(app: Flask) -> None:
     generation = Gauge("retrieval_generation", "The live generation.", registry=registry)
     products = Gauge("retrieval_products", "Products that can be found.", registry=registry)
 
+    remembered = Gauge(
+        "retrieval_texts_remembered", "Texts whose vector was known.", registry=registry
+    )
+    passes = Gauge("retrieval_forward_passes", "Passes through the model.", registry=registry)
+    encoded = Gauge("retrieval_items_encoded", "Texts and photos in them.", registry=registry)
+
     @app.before_request
     def start() -> None:
         g.started = time.perf_counter()
@@ -45,6 +51,10 @@ def register(app: Flask) -> None:
         manifest = site().searcher.reader.manifest
         generation.set(manifest.generation)
         products.set(manifest.products)
+        counts = site().searcher.counts
+        remembered.set(counts.remembered)
+        passes.set(counts.passes)
+        encoded.set(counts.items)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz")

@@ -19,6 +19,7 @@ from retrieval.encoders import (
     name_from_here,
 )
 from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.encoders.batching import without_memory
 from retrieval.errors import IndexMissing
 from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
 from retrieval.evaluation.embedding import Embedded, embed, in_common
@@ -239,7 +240,7 @@ def _encoder(
         manifest = searcher.reader.manifest
         own_name = name_from_here(manifest.model, searcher.index)
         if name is None or (first and name == own_name and settings.fit in (None, manifest.fit)):
-            return searcher.warm(), searcher
+            return without_memory(searcher.warm()), searcher
         if settings.fit is None:
             settings = settings.model_copy(update={"fit": manifest.fit})
     return load_encoder(name or STARTER, settings), None

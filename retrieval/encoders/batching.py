@@ -1,0 +1,147 @@
+"""Joins concurrent queries into one forward pass, and remembers the vectors of words.
+
+While one pass runs, those who come wait together; when it ends, the first of them runs a pass
+for all. Who comes alone waits for nobody. Two passes never fight over the same cores.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors
+
+JOINED_AT_MOST = 64
+REMEMBERED_TEXTS = 10_000
+
+
+@dataclass
+class Counts:
+    """What was saved so far: texts that were remembered, passes made, and items in them."""
+
+    remembered: int = 0
+    passes: int = 0
+    items: int = 0
+
+
+@dataclass(eq=False)
+class _Waiting:
+    items: Sequence[Any]
+    result: Vectors | None = None
+    error: BaseException | None = None
+
+
+class _Joiner:
+    """One side of a model: texts, or photos."""
+
+    def __init__(self, encode: Callable[[Sequence[Any]], Vectors], counts: Counts) -> None:
+        self._encode = encode
+        self._counts = counts
+        self._queue: list[_Waiting] = []
+        self._queue_lock = threading.Lock()
+        self._pass_lock = threading.Lock()
+
+    def __call__(self, items: Sequence[Any]) -> Vectors:
+        mine = _Waiting(items)
+        with self._queue_lock:
+            self._queue.append(mine)
+        with self._pass_lock:
+            while mine.result is None and mine.error is None:
+                self._run(self._taken())
+        if mine.error is not None:
+            raise mine.error
+        assert mine.result is not None
+        return mine.result
+
+    def _taken(self) -> list[_Waiting]:
+        with self._queue_lock:
+            taken = [self._queue.pop(0)]
+            count = len(taken[0].items)
+            while self._queue and count + len(self._queue[0].items) <= JOINED_AT_MOST:
+                count += len(self._queue[0].items)
+                taken.append(self._queue.pop(0))
+        return taken
+
+    def _run(self, taken: list[_Waiting]) -> None:
+        items = [item for one in taken for item in one.items]
+        try:
+            vectors = self._encode(items)
+        except Exception as error:
+            if len(taken) > 1:  # one query must not fail for another's sake
+                for one in taken:
+                    self._run([one])
+            else:
+                taken[0].error = error
+            return
+        self._counts.passes += 1
+        self._counts.items += len(items)
+        start = 0
+        for one in taken:
+            one.result = vectors[start : start + len(one.items)]
+            start += len(one.items)
+
+
+@dataclass(eq=False)
+class JoiningEncoder:
+    """Implements `retrieval.encoders.base.Encoder`: a model that many threads ask at once."""
+
+    base: Encoder
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self.name = self.base.name
+        self.dim = self.base.dim
+        self.details: EncoderDetails = self.base.details
+        self.fingerprint = self.base.fingerprint
+        self._texts = _Joiner(self.base.encode_texts, self.counts)
+        self._images = _Joiner(self.base.encode_images, self.counts)
+        self._known: OrderedDict[str, Vectors] = OrderedDict()
+        self._known_lock = threading.Lock()
+
+    def prepare(self, pixels: Image.Image) -> Square:
+        return self.base.prepare(pixels)
+
+    def encode_images(self, squares: Sequence[Square]) -> Vectors:
+        return self._images(squares) if squares else self.base.encode_images(squares)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return self.base.encode_texts(texts)
+        found = self._remembered(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            made = dict(zip(missing, self._texts(missing), strict=True))
+            self._remember(made)
+            found |= made
+        return np.stack([found[text] for text in texts])
+
+    def cost(self) -> dict[str, dict[str, int]]:
+        return self.base.cost()
+
+    def _remembered(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        with self._known_lock:
+            found = {text: self._known[text] for text in texts if text in self._known}
+            for text in found:
+                self._known.move_to_end(text)
+            self.counts.remembered += len(found)
+        return found
+
+    def _remember(self, made: dict[str, Vectors]) -> None:
+        with self._known_lock:
+            self._known.update(made)
+            while len(self._known) > REMEMBERED_TEXTS:
+                self._known.popitem(last=False)
+
+
+def without_memory(encoder: Encoder) -> Encoder:
+    """The encoder as it is without joining and remembering: for measuring what a pass costs."""
+    if isinstance(encoder, AdaptedEncoder):
+        return AdaptedEncoder(without_memory(encoder.base), encoder.adapter)
+    return encoder.base if isinstance(encoder, JoiningEncoder) else encoder
