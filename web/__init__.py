@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app = OpenAPI(
         "web",
         info=Info(title="Retrieval", version=retrieval.__version__),
+        security_schemes={},
         doc_prefix="/docs",
         validation_error_status=422,
         validation_error_model=problems.Problem,

@@ -10,6 +10,7 @@ from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, Field
 
 from retrieval.catalog.snapshot import Card
+from retrieval.errors import ImageError
 from web.problems import Problem
 from web.searching import Asked, search
 from web.site import site
@@ -116,6 +117,8 @@ def search_by_words(query: Asked) -> Response:
 def search_by_photo(form: Uploaded) -> Response:
     """Search by a photo, by words, or by both."""
     photo = None
+    if isinstance(form.image, str):
+        raise ImageError("image is a text, not a file; send it as a part with a filename")
     if form.image is not None:
         uploads = site().uploads
         photo = uploads.get(uploads.add(form.image.stream.read()))

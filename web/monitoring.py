@@ -5,14 +5,33 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Response, g, jsonify, request
+from flask_openapi3 import OpenAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 
 from web.site import site
 
+_TEXT: Any = {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
-def register(app: Flask) -> None:
+
+class Health(BaseModel):
+    """What is served, and whether it is ready."""
+
+    live: bool
+    ready: bool
+    generation: int
+    products: int
+    vectors: int
+    index_type: str
+    recall: float
+    model: str
+    adapted: bool
+    fingerprint: str
+
+
+def register(app: OpenAPI) -> None:
     registry = CollectorRegistry()
     requests = Counter(
         "retrieval_requests", "Requests answered.", ["route", "status"], registry=registry
@@ -46,8 +65,9 @@ def register(app: Flask) -> None:
             latency.labels(route).observe(time.perf_counter() - g.started)
         return response
 
-    @app.get("/metrics")
+    @app.get("/metrics", responses={"200": _TEXT})
     def metrics() -> Response:
+        """Counts and latencies, as Prometheus reads them."""
         manifest = site().searcher.reader.manifest
         generation.set(manifest.generation)
         products.set(manifest.products)
@@ -57,8 +77,9 @@ def register(app: Flask) -> None:
         encoded.set(counts.items)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/healthz")
+    @app.get("/healthz", responses={"200": Health, "503": Health})
     def healthz() -> tuple[Response, int]:
+        """Whether it is ready, and what it serves; 503 while the model loads."""
         return jsonify(_health()), 200 if site().ready.is_set() else 503
 
 
