@@ -117,11 +117,13 @@ def search_by_words(query: Asked) -> Response:
 def search_by_photo(form: Uploaded) -> Response:
     """Search by a photo, by words, or by both."""
     photo = None
-    if isinstance(form.image, str):
-        raise ImageError("image is a text, not a file; send it as a part with a filename")
-    if form.image is not None:
+    # Of a part without a filename the form makes whatever it reads in it: text, number, list.
+    file = request.files.get("image")
+    if file is None and form.image is not None:
+        raise ImageError("image is no file; send it as a part with a filename")
+    if file is not None:
         uploads = site().uploads
-        photo = uploads.get(uploads.add(form.image.stream.read()))
+        photo = uploads.get(uploads.add(file.stream.read()))
     return jsonify(shown(search(site(), form, photo).as_dict()))
 
 
