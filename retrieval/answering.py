@@ -150,7 +150,7 @@ class Answer:
         if len(names) == 1 and not len(words):
             return (*self._nearest(names[0], needed), total)
         lists = {name: self._nearest(name, POOL)[0] for name in names}
-        if self._query.images or self._query.like:
+        if lists and (self._query.images or self._query.like):
             words = words[np.isin(words, next(iter(lists.values()))[:NEAR])]
         if len(words):
             lists["words"] = words

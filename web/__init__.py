@@ -52,12 +52,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=problems.of_validation,
     )
     app.request_class = InMemoryRequest
+    app.url_map.merge_slashes = False  # the id of a product may hold two in a row
     app.extensions["site"] = site
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + MAX_FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.config["RATELIMIT_HEADERS_ENABLED"] = True
     Compress(app)
-    Limiter(
+    limiter = Limiter(
         get_remote_address, app=app, default_limits=[settings.rate_limit], storage_uri="memory://"
     )
     app.register_blueprint(pages.blueprint)
@@ -65,6 +66,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.register_api(api.blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
     monitoring.register(app)
+    for name in ("healthz", "metrics"):
+        limiter.exempt(app.view_functions[name])
     problems.register(app)
     security.register(app)
     return app

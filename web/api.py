@@ -122,8 +122,7 @@ def search_by_photo(form: Uploaded) -> Response:
     if file is None and form.image is not None:
         raise ImageError("image is no file; send it as a part with a filename")
     if file is not None:
-        uploads = site().uploads
-        photo = uploads.get(uploads.add(file.stream.read()))
+        photo, _ = site().uploads.clean(file.stream.read())
     return jsonify(shown(search(site(), form, photo).as_dict()))
 
 

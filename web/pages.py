@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from retrieval.errors import QueryError
 from retrieval.results import Hit
 from web.api import photo_address
-from web.searching import FACET_DEPTH, SORTS, Asked, Facet, facets_of, search
+from web.searching import FACET_DEPTH, MAX_WORDS, SORTS, Asked, Facet, facets_of, search
 from web.site import site
 
 PAGE = 24
@@ -33,6 +34,7 @@ class Results:
     Attributes:
         good, weak: the hits of the page; the weak ones are shown below a line.
         facets: counted over the best FACET_DEPTH.
+        priced: whether any of those has a price.
     """
 
     good: list[Hit]
@@ -42,6 +44,16 @@ class Results:
     took_ms: float
     number: int
     more: bool
+    priced: bool
+
+    @property
+    def shown_values(self) -> set[str]:
+        """What the facets list: a filter that is not among them must be shown apart."""
+        return {
+            f"{facet.name}={value}" if facet.attribute else value
+            for facet in self.facets
+            for value, _ in facet.values
+        }
 
 
 @blueprint.get("/")
@@ -79,6 +91,8 @@ def upload() -> Any:
     photo = site().uploads.add(data) if data else kept
     crop = "" if data else request.form.get("crop", "")
     query = {**lists, **values, "photo": photo, "crop": crop}
+    if any(len(value) > MAX_WORDS for value in query.values() if isinstance(value, str)):
+        raise QueryError(f"words of more than {MAX_WORDS} characters; shorten them")
     return redirect(url_for(".index", **_filled(query)), 303)
 
 
@@ -164,8 +178,9 @@ def _results(asked: Asked, photo: bytes | None) -> Results:
         hits = list(search(site(), asked, photo, limit=PAGE, offset=start))
         reachable = best.total
     else:
-        hits = _sorted(list(best), sort)[start : start + PAGE]
-        reachable = best.total if sort == "best" else len(best)
+        ordered = _sorted(list(best), sort)
+        hits = ordered[start : start + PAGE]
+        reachable = best.total if sort == "best" else len(ordered)
     # Sorted by price, what is weak would stand among what is good for its price alone.
     return Results(
         good=[hit for hit in hits if not hit.weak],
@@ -175,6 +190,7 @@ def _results(asked: Asked, photo: bytes | None) -> Results:
         took_ms=best.took_ms,
         number=number,
         more=start + PAGE < reachable,
+        priced=any(hit.price is not None for hit in best),
     )
 
 
@@ -211,7 +227,8 @@ def _rejects() -> list[dict[str, Any]]:
     """What the last run left out, where the index has the file that it wrote."""
     path = site().settings.index / "rejects.jsonl"
     try:
-        lines = path.read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines[:SHOWN_REJECTS]]
+        # By line feeds alone: an id may hold what else ends a line of text.
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            return [json.loads(line) for line in itertools.islice(lines, SHOWN_REJECTS)]
     except (OSError, ValueError):
         return []

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from retrieval.errors import (
+    EncoderError,
     ImageError,
     IndexDamaged,
     IndexMismatch,
@@ -25,6 +26,7 @@ _STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (QueryError, HTTPStatus.BAD_REQUEST),
     (ImageError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (EncoderError, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexMissing, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexMismatch, HTTPStatus.SERVICE_UNAVAILABLE),

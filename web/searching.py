@@ -109,7 +109,7 @@ def facets_of(hits: Sequence[Hit]) -> list[Facet]:
         if len(counts) > 1:
             values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
             found.append(Facet(name, tuple(values)))
-    names = Counter(name for hit in hits for name in hit.attributes)
+    names = Counter(name for hit in hits for name in hit.attributes if "=" not in name)
     for name, held in names.items():
         counts = Counter(str(hit.attributes[name]) for hit in hits if name in hit.attributes)
         # One value a product, as a size or a number is, leads nowhere.

@@ -52,6 +52,7 @@ class Thumbnails:
             pixels = decode_photo(path.read_bytes(), self._max_pixels).pixels
         except OSError:
             raise ImageError("the photo's file cannot be read") from None
+        pixels.info.clear()
         pixels.thumbnail((size, size), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         pixels.save(buffer, "WEBP", quality=QUALITY)

@@ -6,21 +6,22 @@ name that a visitor chose.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
+import threading
 import time
 from pathlib import Path
 
 from PIL import Image
 
 from retrieval.errors import ImageError, NotFound
-from retrieval.images import decode_photo
+from retrieval.images import content_hash, decode_photo
 
 KEPT_SECONDS = 7 * 24 * 3600
 MAX_STORED = 2_000
 LONGEST_SIDE = 1_600
 QUALITY = 90
+DECODED_AT_ONCE = 2
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -31,9 +32,11 @@ class Uploads:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
+        # A file of a few kilobytes may decode to hundreds of megabytes: not many at a time.
+        self._decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
-    def add(self, data: bytes) -> str:
-        """Stores a photo; the id to find it by.
+    def clean(self, data: bytes) -> tuple[bytes, str]:
+        """A photo as it would be kept, and its id; nothing is stored.
 
         Raises:
             ImageError: too large, or not a photo that can be read.
@@ -44,13 +47,23 @@ class Uploads:
             )
         if not data:
             raise ImageError("the photo is empty; choose another")
-        pixels = decode_photo(data, self._max_pixels).pixels
-        pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        pixels.save(buffer, "JPEG", quality=QUALITY)
-        found = hashlib.sha256(pixels.tobytes()).hexdigest()[:32]
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path(found), buffer.getvalue())
+        with self._decoding:
+            pixels = decode_photo(data, self._max_pixels).pixels
+            pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+            return jpeg_of(pixels), content_hash(pixels)[:32]
+
+    def add(self, data: bytes) -> str:
+        """Stores a photo; the id to find it by.
+
+        Raises:
+            ImageError: as `clean`, or it cannot be kept here just now.
+        """
+        kept, found = self.clean(data)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self._path(found), kept)
+        except OSError:
+            raise ImageError("the photo cannot be kept here just now; try again later") from None
         self._drop_old()
         return found
 
@@ -58,8 +71,11 @@ class Uploads:
         """The JPEG of an id; raises NotFound where there is none, or none any more."""
         if not _ID.fullmatch(photo):
             raise NotFound("there is no such photo; upload it again")
+        path = self._path(photo)
         try:
-            return self._path(photo).read_bytes()
+            if path.stat().st_mtime < time.time() - KEPT_SECONDS:
+                raise OSError
+            return path.read_bytes()
         except OSError:
             raise NotFound("the photo is not kept any more; upload it again") from None
 
@@ -83,5 +99,17 @@ class Uploads:
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file so that nobody ever reads half of it."""
     partial = path.with_name(f".{path.name}.{time.monotonic_ns()}")
-    partial.write_bytes(data)
-    partial.replace(path)
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def jpeg_of(pixels: Image.Image) -> bytes:
+    """A picture as JPEG, with nothing beside its pixels."""
+    pixels.info.clear()  # Pillow would write comments of the file that it came from
+    buffer = io.BytesIO()
+    pixels.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 import click
 
@@ -15,10 +16,19 @@ from retrieval.settings import Settings
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256))
-@click.option("--model", metavar="NAME", hidden=True)
+@click.option(
+    "--trusted-proxy", metavar="ADDRESS", help="A proxy before it, which says who its clients are."
+)
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
 @common_options
-def serve(settings: Settings, as_json: bool, host: str, port: int, threads: int) -> None:  # noqa: ARG001
+def serve(
+    settings: Settings,
+    as_json: bool,  # noqa: ARG001 - every command has it
+    host: str,
+    port: int,
+    threads: int,
+    trusted_proxy: str | None,
+) -> None:
     """Serve the site and the HTTP interface, until it is stopped.
 
     It listens on this machine alone unless --host says otherwise. New generations are taken up as
@@ -30,10 +40,30 @@ def serve(settings: Settings, as_json: bool, host: str, port: int, threads: int)
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     app = create_app(settings)
-    server = waitress.create_server(app, host=host, port=port, threads=threads, ident=None)
-    shown = f"[{host}]" if ":" in host else host
-    note(f"http://{shown}:{server.effective_port}/ (Ctrl-C stops it)")
+    server = waitress.create_server(
+        app,
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+        **_proxy(trusted_proxy),
+        # Else it would write a gigabyte to disk before the application could refuse it.
+        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 65_536,
+    )
+    # A name with several addresses makes a server of several sockets.
+    listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    address = listens[0][0]
+    shown = f"[{address}]" if ":" in address else address
+    note(f"http://{shown}:{listens[0][1]}/ (Ctrl-C stops it)")
     # Answers health checks with 503 while the model loads, rather than nothing at all.
     threading.Thread(target=app.extensions["site"].warm, name="warm", daemon=True).start()
     server.run()
     note("stopped")
+
+
+def _proxy(address: str | None) -> dict[str, Any]:
+    if address is None:
+        return {}
+    headers = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": address, "trusted_proxy_headers": headers}

@@ -80,6 +80,10 @@ class _Joiner:
             else:
                 taken[0].error = error
             return
+        except BaseException as stopped:
+            for one in taken:  # whoever had joined must not wait for what never comes
+                one.error = stopped
+            raise
         self._counts.passes += 1
         self._counts.items += len(items)
         start = 0

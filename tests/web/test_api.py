@@ -185,6 +185,7 @@ def test_a_client_that_asks_too_much_is_told_to_wait(index: Path) -> None:
     assert [one.status_code for one in answers] == [200, 200, 200, 429]
     assert answers[-1].content_type == "application/problem+json"
     assert int(answers[-1].headers["Retry-After"]) > 0
+    assert all(client.get("/metrics").status_code == 200 for _ in range(5)), "monitoring goes on"
 
 
 def test_answers_are_compressed_and_hold_their_policy(client: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 import retrieval
+from retrieval.errors import EncoderError
 from retrieval.settings import load_settings
 from tests.conftest import Shop
 from tests.web.test_api import png
@@ -185,3 +188,85 @@ def test_a_photo_whose_file_is_gone_costs_itself_alone(client: Any, shop: Shop) 
     (shop.folder / "images" / "P-003.png").unlink()
     assert client.get("/photos/320/0/P-003").status_code == 422
     assert text(client.get("/products/P-003"))
+
+
+def words_only(tmp_path: Path, tiny_model: str, rows: str) -> Any:
+    table = tmp_path / "words.csv"
+    table.write_text("id,title\n" + rows, encoding="utf-8")
+    retrieval.build(table, tmp_path / "words", model=tiny_model)
+    return create_app(load_settings(index=tmp_path / "words")).test_client()
+
+
+def test_a_catalog_without_photos_prices_or_categories_is_served(
+    tmp_path: Path, tiny_model: str
+) -> None:
+    client = words_only(tmp_path, tiny_model, "n1,a red mug\nn2,a blue plate\n")
+    page = text(client.get("/?q=mug"))
+    assert "no photo" in page and "min_price" not in page
+    kept = client.post("/", data={"image": (png(), "x.png"), "q": ""}).headers["Location"]
+    assert "Nothing found" in text(client.get(kept))
+    text(client.get("/?like=n1&in=images"))
+    assert text(client.get("/")) and text(client.get("/products/n1"))
+
+
+def test_ids_with_slashes_are_reached(tmp_path: Path, tiny_model: str) -> None:
+    client = words_only(tmp_path, tiny_model, "a/b,a red mug\na//b,a blue plate\n")
+    assert "red mug" in text(client.get("/products/a/b"))
+    assert client.get("/api/v1/products/a//b").get_json()["title"] == "a blue plate"
+
+
+def test_what_an_upload_says_beside_its_pixels_is_dropped(client: Any) -> None:
+    picture = Image.new("RGB", (60, 40), "red")
+    for kind, comment in (("JPEG", b"SECRET-PLACE"), ("GIF", b"S" * 100_000)):
+        file = io.BytesIO()
+        picture.save(file, kind, comment=comment)
+        sent = {"image": (io.BytesIO(file.getvalue()), "x")}
+        kept = client.post("/", data=sent).headers["Location"].partition("photo=")[2]
+        assert b"SECRET" not in client.get(f"/uploads/{kept}").data
+        assert client.get(f"/uploads/{kept}").status_code == 200
+
+
+def test_an_old_upload_is_not_shown_any_more(client: Any, index: Path) -> None:
+    kept = client.post("/", data={"image": (png(), "x.png")}).headers["Location"]
+    (file,) = (index / "cache" / "uploads").glob("*.jpg")
+    os.utime(file, (0, 0))
+    assert "upload it again" in text(client.get(kept), 404)
+
+
+def test_the_form_keeps_filters_order_and_scope(client: Any) -> None:
+    page = text(client.get("/?q=mug&min_price=1&max_price=500&sort=price&in=images&category=mugs"))
+    form = page[page.index('<form class="search"') : page.index("</form>")]
+    for name in ("min_price", "max_price", "sort", "in", "category"):
+        assert f'name="{name}"' in form
+    photo = client.post("/", data={"image": (png(), "x.png"), "q": "mug", "category": "mugs"})
+    shown = text(client.get(photo.headers["Location"]))
+    without = re.search(r'href="([^"]*)" aria-label="Search without your photo"', shown)
+    assert without and "category=mugs" in without[1] and "photo=" not in without[1]
+
+
+def test_a_filter_that_no_facet_lists_can_be_taken_back(client: Any) -> None:
+    page = text(client.get("/?q=mug&category=MUGS"))
+    assert "Without MUGS" in page
+
+
+def test_a_page_of_prices_that_has_nothing_is_not_offered(client: Any) -> None:
+    address = "/?q=red+mug&sort=price"
+    for _ in range(12):
+        page = text(client.get(address))
+        assert 'class="card"' in page
+        following = re.search(r'rel="next" href="([^"]*)"', page)
+        if not following:
+            break
+        address = following[1].replace("&amp;", "&")
+    else:
+        raise AssertionError("pages without end")
+
+
+def test_a_model_that_is_gone_is_no_fault_of_the_visitor(
+    client: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: Any) -> Any:
+        raise EncoderError("the model's files are gone; bring them back")
+
+    monkeypatch.setattr(app.extensions["site"].searcher, "encoder_of", gone)
+    assert "bring them back" in text(client.get("/?q=something"), 503)

@@ -24,12 +24,15 @@ export function watchCrop(frame, form) {
   const given = frame.dataset.crop.split(",").map(Number);
   if (given.length === 4 && !given.some(Number.isNaN)) show(given);
   frame.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     start = at(event);
     frame.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
   frame.addEventListener("pointermove", (event) => start && show(area(event)));
+  frame.addEventListener("pointercancel", () => (start = null));
   frame.addEventListener("pointerup", (event) => {
+    if (event.button || !start) return;
     const found = area(event);
     start = null;
     if (found[2] < 3 || found[3] < 3) {

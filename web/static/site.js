@@ -59,7 +59,11 @@ if (pages && "IntersectionObserver" in window) {
       const lists = document.querySelectorAll("[data-results]");
       const target = lists[lists.length - 1];
       if (!target) return watcher.disconnect();
-      page.querySelectorAll("[data-results] > li").forEach((item) => target.append(document.adoptNode(item)));
+      const weak = page.querySelector(".weak");
+      page.querySelectorAll(document.querySelector(".weak") ? "[data-results] > li" : ".found > [data-results] > li")
+        .forEach((item) => target.append(document.adoptNode(item)));
+      // The first weak ones bring their line and heading along.
+      if (weak && !document.querySelector(".weak")) pages.before(document.adoptNode(weak));
       const after = page.querySelector(".pages [rel=next]");
       if (after) next.replaceWith(document.adoptNode(after));
       else next.remove();
