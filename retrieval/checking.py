@@ -19,7 +19,7 @@ from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
 from retrieval.catalog.store import CatalogStore
 from retrieval.encoders import Vectors
-from retrieval.encoders.adapter import Adapter, Side
+from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import IndexDamaged, IndexMissing
 from retrieval.generations import GENERATIONS, Generations, Manifest, live_manifest
 from retrieval.vectors.gallery import Gallery
@@ -167,9 +167,7 @@ def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[
 
     encoder = store.active_encoder()
     adapter = stored_adapter(store.engine, encoder.id) if encoder else None
-    if encoder is None or manifest.fingerprint != (
-        adapter.fingerprint(encoder.fingerprint) if adapter else encoder.fingerprint
-    ):
+    if encoder is None or manifest.fingerprint != fingerprint_of(encoder.fingerprint, adapter):
         differs("the generation was made by another model or adapter than the catalog's")
         return problems
     for name, entry in manifest.galleries.items():

@@ -19,7 +19,7 @@ from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Ve
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
-from retrieval.encoders.adapter import Adapter, Side
+from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.generations import ADAPTER, GalleryEntry, Generations, Manifest, live_manifest
 from retrieval.progress import Progress
@@ -87,9 +87,7 @@ def publish(
             generation=generations.next_number(),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             revision=revision,
-            fingerprint=adapter.fingerprint(encoder.fingerprint)
-            if adapter
-            else encoder.fingerprint,
+            fingerprint=fingerprint_of(encoder.fingerprint, adapter),
             adapter=adapter is not None,
             model=encoder.name,
             dim=encoder.dim,

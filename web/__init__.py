@@ -1,4 +1,4 @@
-"""The site and the HTTP interface over one index. Knows the engine by `retrieval.open` alone."""
+"""The site and the HTTP interface over one index. Asks the engine through its Searcher."""
 
 from __future__ import annotations
 

@@ -40,7 +40,6 @@ class Results:
     good: list[Hit]
     weak: list[Hit]
     facets: list[Facet]
-    total: int
     took_ms: float
     number: int
     more: bool
@@ -186,7 +185,6 @@ def _results(asked: Asked, photo: bytes | None) -> Results:
         good=[hit for hit in hits if not hit.weak],
         weak=[hit for hit in hits if hit.weak],
         facets=facets_of(_without_facets(asked, photo, best)),
-        total=best.total,
         took_ms=best.took_ms,
         number=number,
         more=start + PAGE < reachable,

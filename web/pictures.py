@@ -22,11 +22,12 @@ def photo(key: str, position: int, size: int) -> Response:
         abort(404)
     path = Path(site().settings.index) / images[position].path
     thumbnails = site().thumbnails
+    etag = thumbnails.key(path, size)
     response = Response(content_type="image/webp")
-    response.set_etag(thumbnails.key(path, size))
+    response.set_etag(etag)
     response.cache_control.public = True
     response.cache_control.max_age = KEPT_SECONDS
-    if request.if_none_match.contains(thumbnails.key(path, size)):
+    if request.if_none_match.contains(etag):
         response.status_code = 304
         return response
     response.set_data(thumbnails.get(path, size))

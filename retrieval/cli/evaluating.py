@@ -11,6 +11,7 @@ import rich.table
 
 from retrieval.cli.common import REJECTED, common_options, console, note, print_json
 from retrieval.cli.indexing import SHOWN_REJECTS, describe
+from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation
 from retrieval.evaluation.judgements import read_judgements, read_run, write_qrels, write_run
@@ -205,7 +206,7 @@ def _show_systems(judged: SearchEvaluation) -> None:
 
 
 def _label(model: dict[str, Any]) -> str:
-    return f"{model['model']} + adapter" if model["adapted"] else str(model["model"])
+    return shown_name(model["model"], adapted=model["adapted"])
 
 
 def _cell(measures: dict[str, Any], name: str) -> str:

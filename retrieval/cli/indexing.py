@@ -12,6 +12,7 @@ import rich.table
 from retrieval.building import index_source
 from retrieval.cli.common import REJECTED, common_options, console, note, print_json
 from retrieval.encoders import STARTER, list_models
+from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.progress import for_this_terminal
@@ -143,7 +144,7 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
     if not report.dry_run:
         rate = f", {report.images_per_second} photos/s" if report.images_per_second else ""
         rows.append(("time", f"{report.seconds:.1f} s{rate}"))
-        model = f"{report.model} + adapter" if report.adapted else report.model
+        model = shown_name(report.model, adapted=report.adapted)
         rows.append(("generation", f"{report.generation}  ({model})"))
     return rows
 

@@ -9,6 +9,7 @@ import rich.table
 
 from retrieval import maintenance
 from retrieval.cli.common import ERROR, common_options, console, note, print_json
+from retrieval.encoders.adapter import shown_name
 from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
 from retrieval.vectors.ann import TYPES
@@ -73,8 +74,7 @@ def generations(settings: Settings, as_json: bool) -> None:
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
-    adapted = name == "model" and row["adapted"]
-    return f"{row[name]} + adapter" if adapted else str(row[name])
+    return shown_name(str(row[name]), adapted=name == "model" and row["adapted"])
 
 
 @click.command()

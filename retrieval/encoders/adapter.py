@@ -63,6 +63,16 @@ class Adapter:
         return hashlib.sha256(base.encode() + self.to_bytes()).hexdigest()[:16]
 
 
+def fingerprint_of(base: str, adapter: Adapter | None) -> str:
+    """Of the vectors that a model with fingerprint `base` makes, adapted or not."""
+    return base if adapter is None else adapter.fingerprint(base)
+
+
+def shown_name(model: str, *, adapted: bool) -> str:
+    """What a model is called where people see whether it is adapted."""
+    return f"{model} + adapter" if adapted else model
+
+
 class AdaptedEncoder:
     """Implements `retrieval.encoders.base.Encoder`: a model, then an adapter."""
 

@@ -18,7 +18,7 @@ from retrieval.encoders import (
     load_encoder,
     name_from_here,
 )
-from retrieval.encoders.adapter import AdaptedEncoder
+from retrieval.encoders.adapter import AdaptedEncoder, shown_name
 from retrieval.encoders.batching import without_memory
 from retrieval.errors import IndexMissing
 from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
@@ -41,7 +41,6 @@ FLATTERED = (
     "the index's adapter was fitted to its own products: asked about them, it is flattered; "
     "`retrieval adapt --dry-run` measures on products held out"
 )
-DIRECTIONS = ("text_to_image", "image_to_text")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class ModelEvaluation:
     @property
     def label(self) -> str:
         """The name that it is shown under."""
-        return f"{self.model} + adapter" if self.adapted else self.model
+        return shown_name(self.model, adapted=self.adapted)
 
     def as_dict(self) -> dict[str, Any]:
         return {

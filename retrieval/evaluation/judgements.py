@@ -14,7 +14,7 @@ from pathlib import Path
 from retrieval.errors import SourceError
 from retrieval.products import Reject
 from retrieval.sources import open_table
-from retrieval.sources.columns import ALIASES, normal_name
+from retrieval.sources.columns import ALIASES, find_column
 
 Run = dict[str, dict[str, float]]
 
@@ -115,16 +115,13 @@ def write_qrels(path: Path, relevance: Mapping[str, Mapping[str, float]]) -> Non
 
 def _from_table(path: Path) -> Judgements:
     table = open_table(path)
-    columns = {normal_name(column): column for column in reversed(table.columns)}
-
-    def named(names: Sequence[str]) -> str | None:
-        return next((columns[name] for name in names if name in columns), None)
-
-    query_column, product_column = named(QUERY_COLUMNS), named(ALIASES["id"])
+    query_column = find_column(table.columns, QUERY_COLUMNS)
+    product_column = find_column(table.columns, ALIASES["id"])
     if query_column is None or product_column is None:
         missing = "`query`" if query_column is None else "`product_id`"
         raise SourceError(f"{path} has no column {missing}; name one so in its header")
-    grade_column, count_column = named(GRADE_COLUMNS), named(COUNT_COLUMNS)
+    grade_column = find_column(table.columns, GRADE_COLUMNS)
+    count_column = find_column(table.columns, COUNT_COLUMNS)
     given: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     rejects: list[Reject] = []
     for item in table.rows():
@@ -188,9 +185,8 @@ def _read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], list[Reject]]:
 def _read_queries(path: Path) -> dict[str, str]:
     if path.suffix.lower() in TABLES and path.suffix.lower() != ".tsv":
         table = open_table(path)
-        columns = {normal_name(column): column for column in reversed(table.columns)}
-        key = next((columns[name] for name in QUERY_ID_COLUMNS if name in columns), None)
-        text = next((columns[name] for name in QUERY_COLUMNS if name in columns), None)
+        key = find_column(table.columns, QUERY_ID_COLUMNS)
+        text = find_column(table.columns, QUERY_COLUMNS)
         if key is None or text is None:
             raise SourceError(f"{path} has no columns `query_id` and `query`")
         rows = [item[1] for item in table.rows() if not isinstance(item, Reject)]

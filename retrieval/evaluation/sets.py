@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from retrieval.errors import SourceError
 from retrieval.evaluation.metrics import Ints
 from retrieval.reader import Reader
 from retrieval.sources import Reject, open_table
-from retrieval.sources.columns import ALIASES, normal_name
+from retrieval.sources.columns import ALIASES, find_column
 
 Relevant = list[npt.NDArray[np.intp]]
 
@@ -108,9 +108,9 @@ def read_pairs(path: Path) -> EvaluationSet:
         SourceError: it cannot be read, lacks a column, or has no usable row.
     """
     table = open_table(path)
-    columns = {normal_name(column): column for column in reversed(table.columns)}
-    image, text = _column(columns, ALIASES["image"]), _column(columns, TEXT_COLUMNS)
-    label = _column(columns, LABEL_COLUMNS)
+    image = find_column(table.columns, ALIASES["image"])
+    text = find_column(table.columns, TEXT_COLUMNS)
+    label = find_column(table.columns, LABEL_COLUMNS)
     if image is None or text is None:
         missing = "photos (`image`)" if image is None else "texts (`text`)"
         raise SourceError(f"{path} has no column of {missing}; name one so in its header")
@@ -212,10 +212,6 @@ class _Builder:
             rejects=tuple(self.rejects),
             photo_rows=tuple(self.rows),
         )
-
-
-def _column(columns: dict[str, str], names: Iterable[str]) -> str | None:
-    return next((columns[name] for name in names if name in columns), None)
 
 
 def _relevant(

@@ -99,6 +99,12 @@ def check_mapping(mapping: Mapping[str, list[str]], columns: Iterable[str]) -> N
         )
 
 
+def find_column(columns: Iterable[str], names: Iterable[str]) -> str | None:
+    """The column that goes by the first of `names` that any has, however it is written."""
+    by_name = {normal_name(column): column for column in reversed(list(columns))}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
 def parse_map(text: str | None) -> dict[str, str]:
     """`title=name,image=photo` -> {"title": "name", "image": "photo"}; raises SourceError."""
     wanted: dict[str, str] = {}
