@@ -17,6 +17,7 @@ from retrieval.query import ImageInput, Query
 from retrieval.ranking import POOL, Part, Products, compose, fuse, rank_products
 from retrieval.reader import Reader
 from retrieval.results import Hit, Matched, SearchResult
+from retrieval.stages import Stages
 from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Scores
 
@@ -46,7 +47,9 @@ class Answer:
         self._reader = reader
         self._query = query
         self._key_order = reader.snapshot.key_order
-        self._allowed = self._filter()
+        self._stage = Stages()
+        with self._stage("catalog"):
+            self._allowed = self._filter()
         self._parts = [] if query.mode == "lexical" else self._embed()
         self._composed = {
             name: compose(self._parts, reader.galleries[name]) for name in self._gallery_names()
@@ -63,6 +66,7 @@ class Answer:
             query=query.as_dict(),
             mode=query.mode,
             took_ms=round((time.perf_counter() - started) * 1000, 2),
+            stages_ms={name: round(took, 2) for name, took in self._stage.took_ms.items()},
             total=total,
             generation=self._reader.manifest.generation,
             results=tuple(hits),
@@ -114,16 +118,19 @@ class Answer:
         parts += [self._like(key, -away) for key in query.unlike]
         if query.texts or query.images or query.minus:
             encoder = self._source.encoder_of(self._reader)
-            squares = [self._source.read_image(image, encoder) for image in query.images]
-            parts += [
-                Part("image", vector, query.weights["image"] / len(squares))
-                for vector in encoder.encode_images(squares)
-            ]
-            for kind, texts, sign in (("text", query.texts, 1), ("minus", query.minus, -1)):
-                parts += [
-                    Part("text", vector, sign * query.weights[kind] / len(texts))
-                    for vector in encoder.encode_texts(texts)
-                ]
+            with self._stage("decode"):
+                squares = [self._source.read_image(image, encoder) for image in query.images]
+            with self._stage("encode"):
+                photos = encoder.encode_images(squares)
+                words = encoder.encode_texts([*query.texts, *query.minus])
+            weight = query.weights["image"] / max(1, len(squares))
+            parts += [Part("image", vector, weight) for vector in photos]
+            wanted, unwanted = words[: len(query.texts)], words[len(query.texts) :]
+            for vectors, weight in (
+                (wanted, query.weights["text"]),
+                (unwanted, -query.weights["minus"]),
+            ):
+                parts += [Part("text", vector, weight / len(vectors)) for vector in vectors]
         parts = [part for part in parts if part.weight]
         if not any(part.weight > 0 for part in parts):
             raise QueryError("every part of the query has weight 0; give one of them some")
@@ -167,7 +174,8 @@ class Answer:
     def _nearest(self, name: str, depth: int) -> tuple[Products, Scores]:
         gallery = self._reader.galleries[name]
         query = self._composed[name]
-        return rank_products(gallery, query, depth, self._key_order, self._allowed)
+        with self._stage("search"):
+            return rank_products(gallery, query, depth, self._key_order, self._allowed)
 
     def _list_weights(self) -> dict[str, float]:
         """Words count as much, beside vectors, as the text does beside photos and likenesses."""
@@ -206,7 +214,8 @@ class Answer:
             return np.empty(0, np.int64)
         # A filter comes after, and pages of words alone may go to the end: then all are needed.
         limited = query.mode == "hybrid" and self._allowed is None
-        matches = snapshot.words(expression, 2 * POOL if limited else None)
+        with self._stage("catalog"):
+            matches = snapshot.words(expression, 2 * POOL if limited else None)
         products = snapshot.positions_of([product for product, _ in matches])
         scores = np.round([score for _, score in matches], 6)
         products = products[np.lexsort((self._key_order[products], -scores))]
@@ -231,7 +240,8 @@ class Answer:
     def _hits(self, products: Products, scores: Scores) -> list[Hit]:
         snapshot = self._reader.snapshot
         ids = [int(snapshot.product_ids[position]) for position in products]
-        cards = snapshot.cards(ids)
+        with self._stage("catalog"):
+            cards = snapshot.cards(ids)
         return [
             self._hit(rank, int(position), cards[product_id], float(score))
             for rank, (position, product_id, score) in enumerate(
@@ -241,7 +251,7 @@ class Answer:
 
     def _hit(self, rank: int, position: int, card: Card, score: float) -> Hit:
         matched, strength = self._match(position, card)
-        paths = tuple(self._openable(image.path) for image in card.images)
+        paths = tuple(openable(self._source.index, image.path) for image in card.images)
         by_words = position in self._by_words
         return Hit(
             rank=rank,
@@ -294,7 +304,7 @@ class Answer:
         if position in self._by_words and (found is None or found < 0.5):
             return Matched("words", cosine=None), found
         if name == "images":
-            path = self._openable(card.images[winner].path)
+            path = openable(self._source.index, card.images[winner].path)
             return Matched("image", image=path, cosine=cosine), found
         text = card.texts[winner]
         return Matched("text", field=text.field, text=text.content, cosine=cosine), found
@@ -309,12 +319,6 @@ class Answer:
                 weights += part.weight
         return total / weights if weights else None
 
-    def _openable(self, path: str) -> str:
-        """A stored path, which is relative to the index, as one that can be opened from here."""
-        absolute = os.path.normpath(self._source.index.resolve() / path)
-        here = os.path.relpath(absolute)
-        return absolute if here.startswith(os.pardir) else here
-
 
 def _extended(
     products: Products, scores: Scores, more: Products, needed: int
@@ -322,3 +326,10 @@ def _extended(
     """Products appended that are not there yet, in their order, with score 0."""
     rest = more[~np.isin(more, products)][: max(0, needed - len(products))]
     return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])
+
+
+def openable(index: Path, stored: str) -> str:
+    """A stored path, which is relative to the index, as one that can be opened from here."""
+    absolute = os.path.normpath(index.resolve() / stored)
+    here = os.path.relpath(absolute)
+    return absolute if here.startswith(os.pardir) else here

@@ -47,5 +47,13 @@ class QueryError(RetrievalError):
     """A query that cannot be answered: empty, or with a filter or page that makes no sense."""
 
 
+class Overtime(RetrievalError):
+    """An answer takes longer than its caller allows."""
+
+
+class ServerError(RetrievalError):
+    """A server of a catalog cannot be reached, refuses, or gives no answer that is understood."""
+
+
 class NotFound(QueryError):
     """A product or a generation was named that is not there."""

@@ -15,13 +15,14 @@ from retrieval.calibration import calibrate
 from retrieval.catalog.adapters import stored_adapter
 from retrieval.catalog.database import FILE_NAME as CATALOG
 from retrieval.catalog.database import checkpoint
-from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.catalog.models import EncoderRow, Image, ProductText, Vector
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
 from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.generations import ADAPTER, GalleryEntry, Generations, Manifest, live_manifest
+from retrieval.layout import CatalogMap, lay_out, read_map
 from retrieval.progress import Progress
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
@@ -83,11 +84,15 @@ def publish(
             name: Gallery.load(folder, name, entry.index_type, entry.width)
             for name, entry in entries.items()
         }
+        fingerprint = fingerprint_of(encoder.fingerprint, adapter)
+        with progress.task("drawing the map", total=1) as task:
+            _write_map(store, galleries, _map_before(generations, fingerprint), folder)
+            task.advance()
         manifest = Manifest(
             generation=generations.next_number(),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             revision=revision,
-            fingerprint=fingerprint_of(encoder.fingerprint, adapter),
+            fingerprint=fingerprint,
             adapter=adapter is not None,
             model=encoder.name,
             dim=encoder.dim,
@@ -109,6 +114,23 @@ def _wanted_before(generations: Generations) -> str:
         return "auto"
 
 
+def _map_before(generations: Generations, fingerprint: str) -> CatalogMap | None:
+    """The live generation's map, where the same encoder drew it."""
+    try:
+        live = live_manifest(generations)
+        same = live.fingerprint == fingerprint
+        return read_map(generations.folder(live.generation)) if same else None
+    except (IndexMissing, IndexDamaged, OSError, ValueError):
+        return None
+
+
+def _write_map(
+    store: CatalogStore, galleries: dict[str, Gallery], before: CatalogMap | None, folder: Path
+) -> None:
+    shown = galleries["images"] if len(galleries["images"]) else galleries["texts"]
+    lay_out(shown, store.product_ids(), before).write(folder)
+
+
 def _write_rows(
     store: CatalogStore, encoder: EncoderRow, adapter: Adapter | None, name: Side, folder: Path
 ) -> _Rows:
@@ -116,9 +138,6 @@ def _write_rows(
     model = GALLERIES[name]
     with store.engine.connect() as connection:
         count = connection.execute(select(func.count()).select_from(model)).scalar_one()
-        product_ids = np.fromiter(
-            connection.execute(select(Product.id).order_by(Product.id)).scalars(), np.int64
-        )
         query = (
             select(model.id, model.product_id, Vector.data)
             .join(Vector, Vector.content_hash == model.content_hash)
@@ -142,7 +161,7 @@ def _write_rows(
             f"{count - filled} of {count} {name} have no vector of model {encoder.name}; "
             "run `retrieval index SOURCE` again to finish"
         )
-    products = np.searchsorted(product_ids, owners).astype(np.int32)
+    products = np.searchsorted(store.product_ids(), owners).astype(np.int32)
     np.save(folder / f"{name}.ids.npy", ids)
     np.save(folder / f"{name}.products.npy", products)
     if isinstance(vectors, np.memmap):

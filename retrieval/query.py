@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from PIL import Image
 
-from retrieval.catalog.filters import Filter, filters_from
+from retrieval.catalog.filters import Filter, Where, filters_from
 from retrieval.characters import is_unicode
 from retrieval.errors import QueryError
 
@@ -79,7 +79,7 @@ def make_query(
     minus: str | Sequence[str] | None = None,
     unlike: str | Sequence[str] | None = None,
     weights: Mapping[str, float] | str | None = None,
-    where: Mapping[str, Any] | Iterable[str] | None = None,
+    where: Where = None,
     scope: str = "products",
     mode: str | None = None,
     limit: int = 20,

@@ -15,6 +15,7 @@ from retrieval.catalog.snapshot import Snapshot
 from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
 from retrieval.generations import ADAPTER, Generations, Manifest, live_manifest
+from retrieval.layout import read_map
 from retrieval.vectors.gallery import Gallery
 
 ATTEMPTS = 5
@@ -39,6 +40,7 @@ class Reader:
             self.adapter = (
                 Adapter.from_bytes((folder / ADAPTER).read_bytes()) if manifest.adapter else None
             )
+            self.map = read_map(folder)
         except (OSError, ValueError) as error:
             raise IndexDamaged(
                 f"generation {manifest.generation} cannot be read ({error}); "

@@ -60,17 +60,39 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Product:
+    """All that is known of a product.
+
+    Attributes:
+        images: paths of its photos, or their addresses where a server told of it.
+        words: those that it goes by, the most telling first.
+    """
+
+    id: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SearchResult(Sequence[Hit]):
     """A page of hits; a sequence of them.
 
     Attributes:
         total: products that the pages hold altogether.
         generation: that answered, as one whole.
+        stages_ms: of `took_ms`, what went to each of `retrieval.stages.STAGES`.
     """
 
     query: dict[str, Any]
     mode: str
     took_ms: float
+    stages_ms: dict[str, float]
     total: int
     generation: int
     results: tuple[Hit, ...]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.answering import Answer
+from retrieval.answering import Answer, openable
+from retrieval.catalog.filters import Where
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
@@ -19,10 +20,12 @@ from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images import decode_photo, read_photo_bytes, upright_rgb
 from retrieval.query import ImageInput, Query, make_query
 from retrieval.reader import LiveReader, Reader
-from retrieval.results import SearchResult
+from retrieval.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
+from retrieval.wording import words_of
 
 Found = TypeVar("Found")
+JUDGED_BY = 12  # products that its words are judged by
 
 
 class Searcher:
@@ -50,7 +53,7 @@ class Searcher:
         minus: str | Sequence[str] | None = None,
         unlike: str | Sequence[str] | None = None,
         weights: Mapping[str, float] | str | None = None,
-        where: Mapping[str, Any] | Iterable[str] | None = None,
+        where: Where = None,
         scope: str = "products",
         mode: str | None = None,
         limit: int = 20,
@@ -94,7 +97,27 @@ class Searcher:
         started = time.perf_counter()
         return self._read(lambda reader: Answer(self, reader, query).result(started))
 
-    def product(self, key: str) -> Card:
+    def similar(self, key: str, *, limit: int = 20, offset: int = 0) -> SearchResult:
+        """Products like one of the catalog; raises NotFound where there is no such product."""
+        return self.search(like=key, limit=limit, offset=offset)
+
+    def product(self, key: str) -> Product:
+        """All that is known of a product; raises NotFound where there is none."""
+        card = self.card(key)
+        likes = [hit.id for hit in self.similar(key, limit=JUDGED_BY)]
+        return Product(
+            id=card.key,
+            title=card.title,
+            description=card.description,
+            category=card.category,
+            brand=card.brand,
+            price=card.price,
+            attributes=card.attributes,
+            images=tuple(openable(self.index, image.path) for image in card.images),
+            words=tuple(self.words(key, likes)),
+        )
+
+    def card(self, key: str) -> Card:
         """All that the live generation knows of a product; raises NotFound if there is none."""
 
         def read(reader: Reader) -> Card:
@@ -102,6 +125,39 @@ class Searcher:
             if found is None:
                 raise NotFound(f"there is no product {key!r}")
             return reader.snapshot.cards([found])[found]
+
+        return self._read(read)
+
+    def words(self, key: str, likes: Sequence[str] = ()) -> list[str]:
+        """The words that a product goes by, judged by its own and those of the products `likes`.
+
+        Raises NotFound where there is no such product; likes that are gone are passed over.
+        """
+
+        def read(reader: Reader) -> list[str]:
+            snapshot = reader.snapshot
+            ids = [snapshot.product_id(one) for one in (key, *likes)]
+            if ids[0] is None:
+                raise NotFound(f"there is no product {key!r}")
+            cards = snapshot.cards([found for found in ids if found is not None])
+            product = cards.pop(ids[0])
+            return words_of(
+                product, list(cards.values()), len(snapshot.key_order), snapshot.holding
+            )
+
+        return self._read(read)
+
+    def catalog_map(self) -> list[tuple[Card, float, float]]:
+        """Products, and where each lies on the map of the catalog; places are in [0, 1]."""
+
+        def read(reader: Reader) -> list[tuple[Card, float, float]]:
+            if reader.map is None:
+                return []
+            cards = reader.snapshot.cards(reader.map.ids.tolist())
+            return [
+                (cards[number], float(x), float(y))
+                for number, (x, y) in zip(reader.map.ids.tolist(), reader.map.places, strict=True)
+            ]
 
         return self._read(read)
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     )
     rate_limit: str = Field(
         "1200/minute", description="requests of one client that the server answers"
+    )
+    request_seconds: float = Field(
+        20.0, gt=0, description="the server gives up an answer that takes longer"
+    )
+    cors_origins: str = Field(
+        "", description="sites whose scripts may ask the server, separated by commas; `*` for all"
+    )
+    token: SecretStr | None = Field(
+        None, description="bearer token for what changes the server; None: nobody may"
     )
     lock_timeout: float = Field(0.0, ge=0, description="seconds to wait for another writer")
 

@@ -181,7 +181,7 @@ def test_rollback_shows_the_catalog_of_its_time(
     assert catalog.search("renamed", mode="lexical").total == 1
     assert rollback(made) == 1
     assert catalog.search("renamed", mode="lexical").total == 0
-    assert catalog.product("P-001").key == "P-001"
+    assert catalog.product("P-001").id == "P-001"
     assert catalog.search(image=shop.folder / "images/P-001.png")[0].id == "P-001"
     assert rollback(made, 2) == 2
     assert catalog.search("renamed", mode="lexical").total == 1

@@ -276,7 +276,7 @@ def test_the_answer_is_json_with_the_promised_keys(catalog: Any) -> None:
 
 
 def test_a_product_is_shown_whole(shop: Shop, catalog: Any) -> None:
-    card = catalog.product("P-002")
+    card = catalog.card("P-002")
     assert (card.title, card.price) == (shop.rows["P-002"]["title"], 12.0)
     assert card.attributes == {"colour": "red"}
     with pytest.raises(QueryError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
-from flask import Request, jsonify
+from flask import Flask, Request, jsonify
 from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -12,6 +13,7 @@ from flask_openapi3 import Info, OpenAPI
 
 import retrieval
 from retrieval.settings import Settings, load_settings
+from retrieval.stages import time_limit
 from web import api, monitoring, pages, pictures, problems, security
 from web.site import Site
 
@@ -45,7 +47,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app = OpenAPI(
         "web",
         info=Info(title="Retrieval", version=retrieval.__version__),
-        security_schemes={},
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         doc_prefix="/docs",
         validation_error_status=422,
         validation_error_model=problems.Problem,
@@ -65,9 +67,20 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.register_blueprint(pictures.blueprint)
     app.register_api(api.blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
+    _limit_time(app, settings.request_seconds)
     monitoring.register(app)
     for name in ("healthz", "metrics"):
         limiter.exempt(app.view_functions[name])
     problems.register(app)
-    security.register(app)
+    security.register(app, settings)
     return app
+
+
+def _limit_time(app: Flask, seconds: float) -> None:
+    answer: Any = app.wsgi_app
+
+    def limited(environ: Any, start_response: Any) -> Any:
+        with time_limit(seconds):
+            return answer(environ, start_response)
+
+    app.wsgi_app = limited  # type: ignore[method-assign]

@@ -9,7 +9,6 @@ from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, Field
 
-from retrieval.catalog.snapshot import Card
 from retrieval.errors import ImageError
 from web.problems import Problem
 from web.searching import Asked, search
@@ -51,6 +50,7 @@ class ResultOut(BaseModel):
     query: dict[str, Any]
     mode: str
     took_ms: float
+    stages_ms: dict[str, float]
     total: int
     generation: int
     results: list[HitOut]
@@ -67,12 +67,19 @@ class ProductOut(BaseModel):
     price: float | None
     attributes: dict[str, Any]
     images: list[str]
+    words: list[str] = Field(description="words that it goes by")
 
 
 class Named(BaseModel):
     """The id of a product, as its source names it."""
 
     product_id: str = Field(max_length=1_000)
+
+
+class UploadNamed(BaseModel):
+    """The id of an uploaded photo, as its address says it."""
+
+    photo_id: str = Field(max_length=100)
 
 
 class Page(BaseModel):
@@ -85,7 +92,7 @@ class Page(BaseModel):
 class Uploaded(Asked):
     """A search by photo: the same fields, and the photo itself."""
 
-    image: FileStorage | None = Field(None, description="the photo")
+    image: list[FileStorage] = Field([], max_length=8, description="photos; several are averaged")
 
 
 _ERRORS: Any = {
@@ -95,6 +102,8 @@ _ERRORS: Any = {
     }
     for code, what in (
         ("400", "the query makes no sense"),
+        ("401", "the bearer token is missing or wrong"),
+        ("403", "this server has no token, so nobody may"),
         ("404", "there is no such product"),
         ("413", "the photo is too large"),
         ("422", "a parameter is of the wrong form, or the photo cannot be read"),
@@ -103,7 +112,11 @@ _ERRORS: Any = {
     )
 }
 blueprint = APIBlueprint(
-    "api", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="search")], abp_responses=_ERRORS
+    "api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_tags=[Tag(name="search")],
+    abp_responses={code: said for code, said in _ERRORS.items() if code not in ("401", "403")},
 )
 
 
@@ -116,43 +129,40 @@ def search_by_words(query: Asked) -> Response:
 @blueprint.post("/search", responses={"200": ResultOut})
 def search_by_photo(form: Uploaded) -> Response:
     """Search by a photo, by words, or by both."""
-    photo = None
     # Of a part without a filename the form makes whatever it reads in it: text, number, list.
-    file = request.files.get("image")
-    if file is None and form.image is not None:
+    files = request.files.getlist("image")
+    if form.image and not files:
         raise ImageError("image is no file; send it as a part with a filename")
-    if file is not None:
-        photo, _ = site().uploads.clean(file.stream.read())
-    return jsonify(shown(search(site(), form, photo).as_dict()))
+    photos = [site().uploads.clean(file.stream.read())[0] for file in files]
+    return jsonify(shown(search(site(), form, photos).as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
 def similar(path: Named, query: Page) -> Response:
     """Products like this one."""
-    found = site().searcher.search(like=path.product_id, limit=query.limit, offset=query.offset)
+    found = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
     return jsonify(shown(found.as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
 def product(path: Named) -> Response:
     """One product; its ETag changes when it does."""
-    card = site().searcher.product(path.product_id)
-    response = jsonify(product_out(card))
+    found = site().searcher.product(path.product_id)
+    images = [photo_address(found.id, position) for position in range(len(found.images))]
+    response = jsonify({**vars(found), "images": images})
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
     return response.make_conditional(request)  # type: ignore[return-value]
 
 
-def product_out(card: Card) -> dict[str, Any]:
-    return ProductOut(
-        id=card.key,
-        title=card.title,
-        description=card.description,
-        category=card.category,
-        brand=card.brand,
-        price=card.price,
-        attributes=card.attributes,
-        images=[photo_address(card.key, i) for i in range(len(card.images))],
-    ).model_dump()
+@blueprint.delete(
+    "/uploads/<photo_id>",
+    responses={"204": None, "401": _ERRORS["401"], "403": _ERRORS["403"]},
+    security=[{"token": []}],
+)
+def forget_upload(path: UploadNamed) -> tuple[str, int]:
+    """Forgets a photo that a visitor uploaded on the site; it is kept for a week otherwise."""
+    site().uploads.forget(path.photo_id)
+    return "", 204
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:

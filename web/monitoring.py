@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, g, jsonify, request
 from flask_openapi3 import OpenAPI
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
-from web.site import site
+from web.site import Site, site
 
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TEXT: Any = {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -32,7 +36,9 @@ class Health(BaseModel):
 
 
 def register(app: OpenAPI) -> None:
-    registry = CollectorRegistry()
+    site_here: Site = app.extensions["site"]
+    registry = site_here.registry
+    registry.register(_Encoding(site_here))
     requests = Counter(
         "retrieval_requests", "Requests answered.", ["route", "status"], registry=registry
     )
@@ -45,12 +51,6 @@ def register(app: OpenAPI) -> None:
     )
     generation = Gauge("retrieval_generation", "The live generation.", registry=registry)
     products = Gauge("retrieval_products", "Products that can be found.", registry=registry)
-
-    remembered = Gauge(
-        "retrieval_texts_remembered", "Texts whose vector was known.", registry=registry
-    )
-    passes = Gauge("retrieval_forward_passes", "Passes through the model.", registry=registry)
-    encoded = Gauge("retrieval_items_encoded", "Texts and photos in them.", registry=registry)
 
     @app.before_request
     def start() -> None:
@@ -71,16 +71,39 @@ def register(app: OpenAPI) -> None:
         manifest = site().searcher.reader.manifest
         generation.set(manifest.generation)
         products.set(manifest.products)
-        counts = site().searcher.counts
-        remembered.set(counts.remembered)
-        passes.set(counts.passes)
-        encoded.set(counts.items)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz", responses={"200": Health, "503": Health})
     def healthz() -> tuple[Response, int]:
         """Whether it is ready, and what it serves; 503 while the model loads."""
         return jsonify(_health()), 200 if site().ready.is_set() else 503
+
+
+class _Encoding(Collector):
+    """What the encoder counts itself, told when it is asked for."""
+
+    def __init__(self, served: Site) -> None:
+        self._served = served
+
+    def collect(self) -> Iterator[Metric]:
+        counts = self._served.searcher.counts
+        texts = CounterMetricFamily(
+            "retrieval_text_vectors", "Texts by whether their vector was known.", labels=["known"]
+        )
+        texts.add_metric(["yes"], counts.remembered)
+        texts.add_metric(["no"], counts.missed)
+        yield texts
+        passes = dict(counts.passes)
+        buckets = [
+            (str(size), sum(times for items, times in passes.items() if items <= size))
+            for size in BATCHES
+        ]
+        yield HistogramMetricFamily(
+            "retrieval_batch_items",
+            "Texts or photos in one pass through the model.",
+            buckets=[*buckets, ("+Inf", sum(passes.values()))],
+            sum_value=sum(items * times for items, times in passes.items()),
+        )
 
 
 def _health() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,12 @@ from pydantic import ValidationError
 from retrieval.errors import QueryError
 from retrieval.results import Hit
 from web.api import photo_address
-from web.searching import FACET_DEPTH, MAX_WORDS, SORTS, Asked, Facet, facets_of, search
+from web.facets import Facet, PriceRange, count_facets
+from web.map import HEIGHT, WIDTH, drawing
+from web.searching import FACET_DEPTH, MAX_WORDS, SORTS, Asked, search
 from web.site import site
 
 PAGE = 24
-SIMILAR = 12
 SHOWN_REJECTS = 100
 EXAMPLES = 12
 # Of an address, in the order in which it is written.
@@ -35,6 +37,7 @@ class Results:
         good, weak: the hits of the page; the weak ones are shown below a line.
         facets: counted over the best FACET_DEPTH.
         priced: whether any of those has a price.
+        prices: their prices in a few ranges.
     """
 
     good: list[Hit]
@@ -44,6 +47,7 @@ class Results:
     number: int
     more: bool
     priced: bool
+    prices: list[PriceRange]
 
     @property
     def shown_values(self) -> set[str]:
@@ -60,12 +64,12 @@ def index() -> str | Response:
     """The search page, or what a search found."""
     photo_id = request.args.get("photo", "")
     asked = _asked()
-    if not (asked.q.strip() or any(asked.like) or photo_id):
+    if not (asked.words or any(asked.like) or photo_id):
         return render_template("start.html", asked=asked, photo=None, examples=_examples())
-    photo = site().uploads.get(photo_id) if photo_id else None
-    results = _results(asked, photo)
+    photos = [site().uploads.get(photo_id)] if photo_id else []
+    results = _results(asked, photos)
     liked, unliked = (
-        [site().searcher.product(key) for key in keys if key] for keys in (asked.like, asked.unlike)
+        [site().searcher.card(key) for key in keys if key] for keys in (asked.like, asked.unlike)
     )
     return render_template(
         "results.html",
@@ -98,16 +102,21 @@ def upload() -> Any:
 @blueprint.get("/products/<path:key>")
 def product(key: str) -> str:
     """A product with all its photos, and what is like it."""
-    card = site().searcher.product(key)
-    similar = site().searcher.search(like=key, limit=SIMILAR)
-    return render_template("product.html", product=card, similar=list(similar))
+    card = site().searcher.card(key)
+    similar = list(site().similar(key))
+    words = site().searcher.words(key, [hit.id for hit in similar])
+    return render_template("product.html", product=card, similar=similar, words=words)
 
 
 @blueprint.get("/catalog")
 def catalog() -> str:
     """What is being searched: counts, generation, model, and what was left out."""
     return render_template(
-        "catalog.html", manifest=site().searcher.reader.manifest, rejects=_rejects()
+        "catalog.html",
+        manifest=site().searcher.reader.manifest,
+        rejects=_rejects(),
+        drawing=drawing(site()),
+        size=(WIDTH, HEIGHT),
     )
 
 
@@ -147,7 +156,9 @@ def _filled(values: dict[str, Any]) -> dict[str, Any]:
 
 def _asked() -> Asked:
     values: dict[str, Any] = {n: request.args[n] for n in SINGLES if request.args.get(n)}
-    values |= {name: request.args.getlist(name) for name in LISTS if name in request.args}
+    values |= {
+        name: request.args.getlist(name) for name in ("q", "minus", *LISTS) if name in request.args
+    }
     try:
         return Asked.model_validate({k: v for k, v in values.items() if k not in ("photo", "sort")})
     except ValidationError as error:
@@ -169,40 +180,34 @@ def _page_number() -> int:
     return int(text[:9])
 
 
-def _results(asked: Asked, photo: bytes | None) -> Results:
+def _results(asked: Asked, photos: Sequence[bytes]) -> Results:
     number, sort = _page_number(), _sort()
-    best = search(site(), asked, photo, limit=FACET_DEPTH, offset=0)
+    best = search(site(), asked, photos, limit=FACET_DEPTH, offset=0)
     start = (number - 1) * PAGE
     if sort == "best" and start + PAGE > FACET_DEPTH:
-        hits = list(search(site(), asked, photo, limit=PAGE, offset=start))
+        hits = list(search(site(), asked, photos, limit=PAGE, offset=start))
         reachable = best.total
     else:
         ordered = _sorted(list(best), sort)
         hits = ordered[start : start + PAGE]
         reachable = best.total if sort == "best" else len(ordered)
-    # Sorted by price, what is weak would stand among what is good for its price alone.
+    counted = count_facets(site(), asked, photos, best)
     return Results(
         good=[hit for hit in hits if not hit.weak],
         weak=[hit for hit in hits if hit.weak],
-        facets=facets_of(_without_facets(asked, photo, best)),
+        facets=counted.facets,
         took_ms=best.took_ms,
         number=number,
         more=start + PAGE < reachable,
         priced=any(hit.price is not None for hit in best),
+        prices=counted.prices,
     )
-
-
-def _without_facets(asked: Asked, photo: bytes | None, best: Any) -> list[Hit]:
-    """The hits to count facets over: with one chosen, the others of it must stay to be seen."""
-    if not (any(asked.category) or any(asked.brand) or any(asked.attribute)):
-        return list(best)
-    free = asked.model_copy(update={"category": [], "brand": [], "attribute": []})
-    return list(search(site(), free, photo, limit=FACET_DEPTH, offset=0))
 
 
 def _sorted(hits: list[Hit], sort: str) -> list[Hit]:
     if sort == "best":
         return hits
+    # What is weak would stand among what is good for its price alone.
     sign = -1 if sort == "-price" else 1
     good = [hit for hit in hits if not hit.weak] or hits
     priced = [hit for hit in good if hit.price is not None]

@@ -16,16 +16,19 @@ from retrieval.errors import (
     IndexMismatch,
     IndexMissing,
     NotFound,
+    Overtime,
     QueryError,
     RetrievalError,
 )
 
 TYPE = "application/problem+json"
+TYPES = "urn:retrieval:error:"
 PROGRAMS = ("/api/", "/healthz", "/metrics", "/openapi")
 _STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (QueryError, HTTPStatus.BAD_REQUEST),
     (ImageError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Overtime, HTTPStatus.SERVICE_UNAVAILABLE),
     (EncoderError, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexMissing, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -34,7 +37,7 @@ _STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
 
 
 class Problem(BaseModel):
-    """RFC 9457."""
+    """RFC 9457; `type` ends with the name of the engine's error where it is one of those."""
 
     type: str = "about:blank"
     title: str
@@ -52,14 +55,22 @@ def of_validation(error: ValidationError) -> Response:
     """What flask-openapi3 answers where a parameter is of the wrong form."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the request"
-    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", machine=True)
+    said = f"{where}: {first['msg']}"
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, said, machine=True, kind=QueryError)
 
 
-def answer(status: HTTPStatus, detail: str, *, machine: bool | None = None) -> Response:
+def answer(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    machine: bool | None = None,
+    kind: type[RetrievalError] | None = None,
+) -> Response:
     """A problem document, or a page where a person asked."""
     if machine is None:
         machine = request.path.startswith(PROGRAMS)
-    problem = Problem(title=status.phrase, status=int(status), detail=detail)
+    told = "about:blank" if kind is None else TYPES + kind.__name__
+    problem = Problem(type=told, title=status.phrase, status=int(status), detail=detail)
     if machine:
         body = problem.model_dump_json()
         return Response(body, status=int(status), content_type=TYPE)
@@ -71,7 +82,10 @@ def _of_engine(error: RetrievalError) -> Response:
     status = next((s for kind, s in _STATUS if isinstance(error, kind)), None)
     if status is None:
         return _unexpected(error)
-    return answer(status, str(error))
+    shown = answer(status, str(error), kind=type(error))
+    if isinstance(error, Overtime):
+        shown.headers["Retry-After"] = "5"
+    return shown
 
 
 def _of_http(error: HTTPException) -> Response:

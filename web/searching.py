@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from PIL import Image
 from pydantic import BaseModel, Field, field_validator
 
+from retrieval.catalog.filters import Filter, filters_from
 from retrieval.errors import QueryError
-from retrieval.results import Hit, SearchResult
+from retrieval.results import SearchResult
 from web.site import Site
 
 MAX_WORDS = 2_000
 FACET_DEPTH = 200
-FACETS = ("category", "brand")
-MAX_VALUES = 12
-MAX_KINDS = 24
-HELD_BY = 0.5
 SORTS = ("best", "price", "-price")
+
+
+Words = Annotated[str, Field(max_length=MAX_WORDS)]
 
 
 class Asked(BaseModel):
     """Parameters of a search, all optional; one of `q`, `like` or a photo must be there."""
 
-    q: str = Field("", max_length=MAX_WORDS, description="words")
-    minus: str = Field("", max_length=MAX_WORDS, description="words for what is not wanted")
+    q: list[Words] = Field([], max_length=8, description="words; several are averaged")
+    minus: list[Words] = Field([], max_length=8, description="words for what is not wanted")
     like: list[str] = Field([], max_length=8, description="ids of products to be like")
     unlike: list[str] = Field([], max_length=8, description="ids of products to keep away from")
     mode: str = Field("", description="vector, lexical or hybrid; empty chooses")
@@ -36,8 +34,10 @@ class Asked(BaseModel):
     category: list[str] = Field([], max_length=50)
     brand: list[str] = Field([], max_length=50)
     attribute: list[str] = Field([], max_length=50, description="NAME=VALUE of other columns")
+    where: list[Words] = Field([], max_length=50, description="conditions, as in price<100")
     min_price: float | None = Field(None, ge=0, allow_inf_nan=False)
     max_price: float | None = Field(None, ge=0, allow_inf_nan=False)
+    weights: str = Field("", max_length=200, description="such as text=1,image=0.5")
     balance: int = Field(50, ge=0, le=100, description="0: the photo alone counts; 100: the words")
     crop: str = Field("", max_length=40, description="x,y,width,height of the photo in percent")
     limit: int = Field(20, ge=1, le=200)
@@ -50,7 +50,13 @@ class Asked(BaseModel):
         return None if value == "" else value
 
     @property
-    def where(self) -> dict[str, Any]:
+    def words(self) -> str:
+        """What stands in the box."""
+        return " ".join(self.q).strip()
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """All conditions; raises QueryError where one is none."""
         found: dict[str, Any] = {
             name: values
             for name, values in (("category", self.category), ("brand", self.brand))
@@ -66,56 +72,28 @@ class Asked(BaseModel):
             if not (name and equals):
                 raise QueryError(f"attribute {one[:100]!r} is not NAME=VALUE")
             found[name] = [*found.get(name, []), value]
-        return {**found, **({"price": bounds} if bounds else {})}
+        fields = {**found, **({"price": bounds} if bounds else {})}
+        return filters_from(fields) + filters_from([one for one in self.where if one])
 
 
-@dataclass(frozen=True)
-class Facet:
-    """A field with the values of the best results, and how many have each.
-
-    Attributes:
-        attribute: it is a column of the catalog's own, asked for as `attribute=NAME=VALUE`.
-    """
-
-    name: str
-    values: tuple[tuple[str, int], ...]
-    attribute: bool = False
-
-
-def search(site: Site, asked: Asked, photo: bytes | None = None, **changes: Any) -> SearchResult:
+def search(site: Site, asked: Asked, photos: Sequence[bytes] = (), **changes: Any) -> SearchResult:
     """Raises what `Searcher.search` raises."""
     options: dict[str, Any] = {
-        "text": asked.q.strip() or None,
-        "minus": asked.minus.strip() or None,
-        "image": None if photo is None else cropped(photo, asked.crop),
-        "like": [key for key in asked.like if key] or None,
-        "unlike": [key for key in asked.unlike if key] or None,
-        "where": asked.where,
+        "text": asked.q,
+        "minus": asked.minus,
+        "image": [cropped(photo, asked.crop) for photo in photos],
+        "like": asked.like,
+        "unlike": asked.unlike,
+        "where": asked.filters,
+        "weights": asked.weights,
         "scope": asked.scope,
         "mode": asked.mode or None,
         "limit": asked.limit,
         "offset": asked.offset,
     }
-    if photo is not None and options["text"]:
+    if photos and asked.words and not asked.weights:
         options["weights"] = {"text": asked.balance / 50, "image": 2 - asked.balance / 50}
-    return site.searcher.search(**{**options, **changes})
-
-
-def facets_of(hits: Sequence[Hit]) -> list[Facet]:
-    """Counted over the hits given; fields that tell nothing apart are left out."""
-    found = []
-    for name in FACETS:
-        counts = Counter(getattr(hit, name) for hit in hits if getattr(hit, name))
-        if len(counts) > 1:
-            values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
-            found.append(Facet(name, tuple(values)))
-    names = Counter(name for hit in hits for name in hit.attributes if "=" not in name)
-    for name, held in names.items():
-        counts = Counter(str(hit.attributes[name]) for hit in hits if name in hit.attributes)
-        # One value a product, as a size or a number is, leads nowhere.
-        if held >= HELD_BY * len(hits) and 1 < len(counts) <= MAX_KINDS:
-            found.append(Facet(name, tuple(counts.most_common(MAX_VALUES)), attribute=True))
-    return found
+    return site.search(**{**options, **changes})
 
 
 def cropped(photo: bytes, crop: str) -> bytes | Image.Image:

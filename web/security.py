@@ -1,8 +1,16 @@
-"""Headers that keep a browser from doing what no page of ours asks for."""
+"""Who may do what: other sites' scripts, clients without a token, and a browser on our pages."""
 
 from __future__ import annotations
 
+import hmac
+from http import HTTPStatus
+
 from flask import Flask, Response, request
+from flask_cors import CORS
+from pydantic import SecretStr
+
+from retrieval.settings import Settings
+from web.problems import answer
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -15,8 +23,35 @@ DOCS_POLICY = (
 )
 
 
-def register(app: Flask) -> None:
+READING = ("GET", "HEAD", "OPTIONS")
+# Searches by a photo are sent, and yet only read; the first keeps the photo for its address.
+SEARCHES = ("pages.upload", "api.search_by_photo")
+
+
+def register(app: Flask, settings: Settings) -> None:
+    app.before_request(lambda: _refuse(settings.token))
     app.after_request(_add_headers)
+    origins = [one.strip() for one in settings.cors_origins.split(",") if one.strip()]
+    if origins:
+        CORS(app, resources={r"/(api/|openapi).*": {"origins": origins}}, send_wildcard=True)
+
+
+def _refuse(token: SecretStr | None) -> Response | None:
+    """Whatever is neither reading nor a search needs the token: new routes, too."""
+    if request.method in READING or request.endpoint in (None, *SEARCHES):
+        return None
+    if token is None:
+        return answer(
+            HTTPStatus.FORBIDDEN, "nobody may: the server was started without RETRIEVAL_TOKEN"
+        )
+    given = request.authorization
+    if given is not None and given.type == "bearer":
+        sent = (given.token or "").encode("utf-8", "surrogateescape")
+        if hmac.compare_digest(sent, token.get_secret_value().encode()):
+            return None
+    refused = answer(HTTPStatus.UNAUTHORIZED, "send the server's token as Authorization: Bearer")
+    refused.headers["WWW-Authenticate"] = "Bearer"
+    return refused
 
 
 def _add_headers(response: Response) -> Response:
@@ -25,5 +60,6 @@ def _add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    allowed = "cross-origin" if "Access-Control-Allow-Origin" in response.headers else "same-origin"
+    response.headers.setdefault("Cross-Origin-Resource-Policy", allowed)
     return response

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from flask import current_app
+from prometheus_client import CollectorRegistry, Histogram
 
+from retrieval.results import SearchResult
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
 from web.thumbnails import Thumbnails
 from web.uploads import Uploads
 
 CACHE = "cache"
+SIMILAR = 12
 
 
 class Site:
@@ -25,6 +29,26 @@ class Site:
         self.uploads = Uploads(cache / "uploads", settings.upload_bytes, settings.upload_pixels)
         self.thumbnails = Thumbnails(cache / "thumbnails", settings.max_image_pixels)
         self.ready = threading.Event()
+        self.registry = CollectorRegistry()
+        self.stage_seconds = Histogram(
+            "retrieval_stage_seconds",
+            "Time that searches spent in each stage.",
+            ["stage"],
+            registry=self.registry,
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+        )
+
+    def search(self, *args: Any, **options: Any) -> SearchResult:
+        """`Searcher.search`, timed by stage and within the limit on a request."""
+        result = self.searcher.search(*args, **options)
+        for stage, took in result.stages_ms.items():
+            if took:
+                self.stage_seconds.labels(stage).observe(took / 1000)
+        return result
+
+    def similar(self, key: str) -> SearchResult:
+        """The products shown beside a product."""
+        return self.search(like=key, limit=SIMILAR)
 
     def warm(self) -> None:
         """Loads the model and answers one query, so that the first visitor does not wait."""

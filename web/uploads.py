@@ -79,6 +79,11 @@ class Uploads:
         except OSError:
             raise NotFound("the photo is not kept any more; upload it again") from None
 
+    def forget(self, photo: str) -> None:
+        """Removes a photo; raises NotFound where there is none."""
+        self.get(photo)
+        self._path(photo).unlink(missing_ok=True)
+
     def _path(self, photo: str) -> Path:
         return self._folder / f"{photo}.jpg"
 

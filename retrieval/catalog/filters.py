@@ -50,7 +50,10 @@ def parse_filter(expression: str) -> Filter:
     return _checked(Filter(field, operator, value))
 
 
-def filters_from(where: Mapping[str, Any] | Iterable[str] | str | None) -> tuple[Filter, ...]:
+Where = Mapping[str, Any] | Iterable[str | Filter] | str | None
+
+
+def filters_from(where: Where) -> tuple[Filter, ...]:
     """Filters from expressions, or from `{"category": "Chairs", "price": {"<": 100}}`.
 
     A value may be a list (any of them), or a mapping of operators to values.
@@ -60,7 +63,9 @@ def filters_from(where: Mapping[str, Any] | Iterable[str] | str | None) -> tuple
     if isinstance(where, str):
         return (parse_filter(where),)
     if not isinstance(where, Mapping):
-        return tuple(parse_filter(expression) for expression in where)
+        return tuple(
+            _checked(one) if isinstance(one, Filter) else parse_filter(one) for one in where
+        )
     filters: list[Filter] = []
     for field, wanted in where.items():
         if isinstance(wanted, Mapping):

@@ -28,10 +28,11 @@ def match_expression(text: str, without: tuple[str, ...] = (), *, every: bool) -
     words = query_words(text)
     if not words:
         return None
-    joined = (" AND " if every else " OR ").join(map(_phrase, words))
-    unwanted = " OR ".join(_phrase(word) for part in without for word in query_words(part))
+    joined = (" AND " if every else " OR ").join(map(phrase, words))
+    unwanted = " OR ".join(phrase(word) for part in without for word in query_words(part))
     return f"({joined}) NOT ({unwanted})" if unwanted else joined
 
 
-def _phrase(word: str) -> str:
+def phrase(word: str) -> str:
+    """FTS5 for exactly this; nothing in it is an operator."""
     return '"' + word.replace("\x00", "").replace('"', '""') + '"'

@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from retrieval.catalog.database import in_chunks
 from retrieval.catalog.filters import COLUMNS, Filter, condition
+from retrieval.catalog.lexical import phrase
 from retrieval.catalog.models import Base, Image, Product, ProductText
 from retrieval.errors import IndexDamaged
 
@@ -220,6 +221,15 @@ class Snapshot:
         with self.engine.connect() as connection:
             rows = connection.execute(statement, {"match": match, "limit": limit or -1})
             return [(int(row[0]), float(row[1])) for row in rows]
+
+    def holding(self, terms: Sequence[str]) -> dict[str, int]:
+        """How many products hold each of these words, or words in a row."""
+        statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
+        with self.engine.connect() as connection:
+            return {
+                term: int(connection.execute(statement, {"match": phrase(term)}).scalar_one())
+                for term in terms
+            }
 
 
 def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:

@@ -121,6 +121,12 @@ class CatalogStore:
                 )
             }
 
+    def product_ids(self) -> npt.NDArray[np.int64]:
+        """Primary keys of all products, ascending."""
+        with self.engine.connect() as connection:
+            found = connection.execute(select(Product.id).order_by(Product.id)).scalars()
+            return np.fromiter(found, np.int64)
+
     def load(self, keys: Sequence[str], encoder_id: int | None) -> dict[str, StoredProduct]:
         """What is stored of the products with these keys, few enough for one statement."""
         with self.engine.connect() as connection:

@@ -6,8 +6,9 @@ for all. Who comes alone waits for nobody. Two passes never fight over the same 
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from PIL import Image
 
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors
+from retrieval.errors import Overtime
+from retrieval.stages import seconds_left
 
 JOINED_AT_MOST = 64
 REMEMBERED_TEXTS = 10_000
@@ -24,11 +27,16 @@ REMEMBERED_TEXTS = 10_000
 
 @dataclass
 class Counts:
-    """What was saved so far: texts that were remembered, passes made, and items in them."""
+    """What was done so far.
+
+    Attributes:
+        remembered: texts whose vector was known; missed: those that were not.
+        passes: forward passes by the number of items in them.
+    """
 
     remembered: int = 0
-    passes: int = 0
-    items: int = 0
+    missed: int = 0
+    passes: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(eq=False)
@@ -52,13 +60,26 @@ class _Joiner:
         mine = _Waiting(items)
         with self._queue_lock:
             self._queue.append(mine)
-        with self._pass_lock:
+        self._wait_for_turn(mine)
+        try:
             while mine.result is None and mine.error is None:
                 self._run(self._taken())
+        finally:
+            self._pass_lock.release()
         if mine.error is not None:
             raise mine.error
         assert mine.result is not None
         return mine.result
+
+    def _wait_for_turn(self, mine: _Waiting) -> None:
+        """Takes the lock on passes; who has no time left leaves the queue, and raises Overtime."""
+        try:
+            while not self._pass_lock.acquire(timeout=seconds_left() or -1):
+                pass
+        except Overtime:
+            with self._queue_lock, contextlib.suppress(ValueError):
+                self._queue.remove(mine)
+            raise
 
     def _taken(self) -> list[_Waiting]:
         with self._queue_lock:
@@ -84,8 +105,7 @@ class _Joiner:
             for one in taken:  # whoever had joined must not wait for what never comes
                 one.error = stopped
             raise
-        self._counts.passes += 1
-        self._counts.items += len(items)
+        self._counts.passes[len(items)] += 1
         start = 0
         for one in taken:
             one.result = vectors[start : start + len(one.items)]
@@ -135,6 +155,7 @@ class JoiningEncoder:
             for text in found:
                 self._known.move_to_end(text)
             self.counts.remembered += len(found)
+            self.counts.missed += len(texts) - len(found)
         return found
 
     def _remember(self, made: dict[str, Vectors]) -> None:

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 import retrieval
+from retrieval.settings import load_settings
 from tests.conftest import Shop, draw_product
 from web import create_app
 
@@ -147,6 +148,7 @@ def test_the_description_is_openapi_3_1_and_lists_every_promised_route(client: A
         "/api/v1/search",
         "/api/v1/products/{product_id}",
         "/api/v1/products/{product_id}/similar",
+        "/api/v1/uploads/{photo_id}",
         "/healthz",
         "/metrics",
     }
@@ -204,3 +206,60 @@ def test_a_new_generation_is_served_without_a_restart(client: Any, shop: Shop, i
     made = client.get("/api/v1/search?q=NEW-1").get_json()
     assert made["generation"] == 2 and made["results"][0]["id"] == "NEW-1"
     assert json.dumps(made)
+
+
+def test_who_has_no_token_changes_nothing(client: Any, index: Path) -> None:
+    address = "/api/v1/uploads/" + "0" * 32
+    assert "RETRIEVAL_TOKEN" in problem(client.delete(address), 403)
+    app = create_app(load_settings(index=index, token="secret é"))
+    guarded = app.test_client()
+    problem(guarded.delete(address), 401)
+    problem(guarded.delete(address, headers={"Authorization": "Bearer secret"}), 401)
+    problem(guarded.delete(address, headers={"Authorization": "Basic c2VjcmV0"}), 401)
+    assert "secret" not in str(app.extensions["site"].settings)
+
+
+def test_an_uploaded_photo_is_forgotten_on_demand(index: Path) -> None:
+    app = create_app(load_settings(index=index, token="secret"))
+    site = app.extensions["site"]
+    photo = site.uploads.add(png().read())
+    client = app.test_client()
+    allowed = {"Authorization": "Bearer secret"}
+    assert client.delete(f"/api/v1/uploads/{photo}", headers=allowed).status_code == 204
+    assert client.get(f"/uploads/{photo}").status_code == 404
+    problem(client.delete(f"/api/v1/uploads/{photo}", headers=allowed), 404)
+
+
+def test_other_sites_may_ask_only_where_they_are_named(client: Any, index: Path) -> None:
+    origin = {"Origin": "https://shop.example"}
+    assert "Access-Control-Allow-Origin" not in client.get("/healthz", headers=origin).headers
+    said = client.get("/api/v1/search?q=mug", headers=origin).headers
+    assert "Access-Control-Allow-Origin" not in said
+    app = create_app(load_settings(index=index, cors_origins="https://shop.example, https://b"))
+    opened = app.test_client()
+    said = opened.get("/api/v1/search?q=mug", headers=origin).headers
+    assert said["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert said["Cross-Origin-Resource-Policy"] == "cross-origin"
+    other = opened.get("/api/v1/search?q=mug", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in other.headers
+    assert "Access-Control-Allow-Origin" not in opened.get("/", headers=origin).headers
+
+
+def test_an_answer_that_takes_too_long_is_given_up(index: Path) -> None:
+    app = create_app(load_settings(index=index, request_seconds=1e-6))
+    answer = app.test_client().get("/api/v1/search?q=mug")
+    assert "longer" in problem(answer, 503) and answer.headers["Retry-After"]
+    assert answer.get_json(force=True)["type"].endswith(":Overtime")
+
+
+def test_metrics_tell_where_the_time_goes(client: Any) -> None:
+    client.get("/api/v1/search?q=red+mug")
+    client.get("/api/v1/search?q=red+mug")
+    send(client, png().read(), "mug.png")
+    told = client.get("/metrics").get_data(as_text=True)
+    values = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    for stage, least in (("decode", 1), ("encode", 3), ("search", 3), ("catalog", 3)):
+        assert float(values[f'retrieval_stage_seconds_count{{stage="{stage}"}}']) >= least
+    assert float(values['retrieval_text_vectors_total{known="yes"}']) >= 1
+    assert float(values["retrieval_batch_items_count"]) >= 2
+    assert float(values['retrieval_batch_items_bucket{le="1"}']) >= 2

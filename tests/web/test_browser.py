@@ -169,3 +169,40 @@ def test_twenty_generations_are_published_while_clients_search(index: Path, shop
         made.stop()
     assert faults == [], made.log
     assert len(seen) > 1, "no new generation was taken up"
+
+
+def test_the_map_is_moved_enlarged_and_opens_products(open_page: Any) -> None:
+    page = open_page("/catalog")
+    whole = page.get_attribute(".map svg", "viewBox")
+    page.click(".tools button >> text=+")
+    assert page.get_attribute(".map svg", "viewBox") != whole
+    page.click(".tools button >> text=All")
+    assert page.get_attribute(".map svg", "viewBox") == whole
+    page.focus(".map svg")
+    for key in ("+", "+", "+", "+", "+", "ArrowLeft"):
+        page.keyboard.press(key)
+    title = page.locator(".near").inner_text()
+    assert title, "who cannot see the map is told what lies at its middle"
+    assert page.locator(".map image:not([hidden])").count() > 0, "near by, products are photos"
+    box = page.locator(".map svg").bounding_box()
+    before = page.get_attribute(".map svg", "viewBox")
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 150, steps=4)
+    page.mouse.up()
+    assert page.get_attribute(".map svg", "viewBox") != before and page.url.endswith("/catalog")
+    page.keyboard.press("ArrowRight")
+    title = page.locator(".near").inner_text()
+    keep(page, "map")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/products/*")
+    assert page.locator("h1").inner_text() == title and page.faults == []
+
+
+def test_the_map_works_by_mouse_alone(open_page: Any) -> None:
+    page = open_page("/catalog")
+    point = page.locator(".map circle").nth(40)
+    title = point.locator("xpath=../*[local-name()='title']").text_content()
+    point.dispatch_event("click")
+    page.wait_for_url("**/products/*")
+    assert page.locator("h1").inner_text() == title

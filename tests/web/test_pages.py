@@ -6,17 +6,21 @@ import io
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
 from retrieval.errors import EncoderError
 from retrieval.settings import load_settings
-from tests.conftest import Shop
+from tests.conftest import COLOURS, Shop
 from tests.web.test_api import png
 from web import create_app
+from web.facets import price_ranges
 
 
 def text(response: Any, status: int = 200) -> str:
@@ -270,3 +274,54 @@ def test_a_model_that_is_gone_is_no_fault_of_the_visitor(
 
     monkeypatch.setattr(app.extensions["site"].searcher, "encoder_of", gone)
     assert "bring them back" in text(client.get("/?q=something"), 503)
+
+
+def counts_of(page: str, heading: str) -> dict[str, int]:
+    """Value -> count of the facet under a heading."""
+    part = page.partition(f"<h2>{heading}</h2>")[2].partition("</ul>")[0]
+    found = re.findall(r"<span>([^<]*)</span> <small>(\d+)</small>", part)
+    return {value: int(count) for value, count in found}
+
+
+def test_facets_count_what_the_other_filters_leave(client: Any) -> None:
+    page = text(client.get("/?q=mug&category=mugs"))
+    assert counts_of(page, "Category") == {"mugs": 5, "plates": 5, "boxs": 5, "bottles": 5}
+    assert counts_of(page, "Colour") == dict.fromkeys(COLOURS, 1)
+    both = text(client.get("/?q=mug&category=mugs&attribute=colour%3Dred"))
+    assert counts_of(both, "Category") == dict.fromkeys(("mugs", "plates", "boxs", "bottles"), 1)
+    assert counts_of(both, "Colour") == dict.fromkeys(COLOURS, 1)
+
+
+def test_every_price_range_leads_to_as_many_as_it_says(client: Any) -> None:
+    page = text(client.get("/?q=mug"))
+    ranges = counts_of(page, "Price")
+    assert len(ranges) > 1 and sum(ranges.values()) == 20
+    links = re.findall(r'href="(/\?[^"]*(?:min|max)_price[^"]*)"', page)
+    assert len(links) == len(ranges)
+    for link, count in zip(links, ranges.values(), strict=True):
+        narrowed = text(client.get(link.replace("&amp;", "&")))
+        assert narrowed.count('class="card"') == count, link
+        assert counts_of(narrowed, "Price") == ranges, "the other ranges stay to be chosen"
+
+
+@given(prices=st.lists(st.floats(0, 1e9), max_size=60))
+def test_price_ranges_hold_every_price_once(prices: list[float]) -> None:
+    rounded = [round(price, 2) for price in prices]
+    hits = [SimpleNamespace(price=price) for price in rounded]
+    found = price_ranges(hits)  # type: ignore[arg-type]
+    assert not found or sum(one.count for one in found) == len(prices)
+    for one in found:
+        low, high = one.low or 0, float("inf") if one.high is None else one.high
+        assert sum(low <= price <= high for price in rounded) == one.count > 0
+
+
+def test_a_product_page_says_what_words_it_goes_by(client: Any) -> None:
+    page = text(client.get("/products/P-003"))
+    words = re.findall(r'href="/\?q=([^"]+)"', page.partition("Goes by")[2].partition("</ul>")[0])
+    assert words and all(text(client.get(f"/?q={word}")) for word in words)
+
+
+def test_the_map_shows_every_product_without_scripts(client: Any, shop: Shop) -> None:
+    page = text(client.get("/catalog"))
+    assert page.count("<circle") == len(shop.rows)
+    assert all(f'href="/products/{key}"' in page for key in shop.rows)

@@ -40,7 +40,7 @@ def described(tmp_path_factory: pytest.TempPathFactory, tiny_model: str) -> Any:
     for number, shape in enumerate(SHAPES):
         shop.add(f"P-{number}", shape, list(COLOURS)[number])
     retrieval.build(shop.write(), folder / "index", model=tiny_model)
-    app = create_app(load_settings(index=folder / "index", rate_limit="1000000/minute"))
+    app = create_app(load_settings(index=folder / "index", rate_limit="1000000/minute", token="t"))
     app.extensions["site"].warm()
     return schemathesis.openapi.from_wsgi("/openapi.json", app)
 
@@ -52,6 +52,7 @@ def described(tmp_path_factory: pytest.TempPathFactory, tiny_model: str) -> Any:
         ("/api/v1/search", "POST"),
         ("/api/v1/products/{product_id}", "GET"),
         ("/api/v1/products/{product_id}/similar", "GET"),
+        ("/api/v1/uploads/{photo_id}", "DELETE"),
         ("/healthz", "GET"),
         ("/metrics", "GET"),
     ],

@@ -1,0 +1,221 @@
+"""A catalog that another machine serves, asked as a local one is."""
+
+from __future__ import annotations
+
+import io
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from retrieval import errors
+from retrieval.catalog.filters import Where, filters_from
+from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
+from retrieval.query import ImageInput, make_query
+from retrieval.results import Hit, Matched, Product, SearchResult
+
+TIMEOUT_SECONDS = 60.0
+TOO_LARGE = 413
+_EXPRESSIBLE = re.compile(r"[^<>=!]+")
+
+
+class Client:
+    """The catalog that `retrieval serve` shows at an address; safe to share between threads.
+
+    Photos and products are answered with addresses on that server in place of paths.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        token: str | None = None,
+        session: requests.Session | None = None,
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            address: such as `http://127.0.0.1:5000`.
+            timeout: seconds that the server may be silent.
+            token: bearer token, for what changes the server.
+            session: with certificates, proxies or retries of your own.
+        """
+        self.address = address.rstrip("/")
+        self._timeout = timeout
+        self._session = session or requests.Session()
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back the connections."""
+        self._session.close()
+
+    def search(
+        self,
+        text: str | Sequence[str] | None = None,
+        *,
+        image: ImageInput | Sequence[ImageInput] | None = None,
+        like: str | Sequence[str] | None = None,
+        minus: str | Sequence[str] | None = None,
+        unlike: str | Sequence[str] | None = None,
+        weights: Mapping[str, float] | str | None = None,
+        where: Where = None,
+        scope: str = "products",
+        mode: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> SearchResult:
+        """As `retrieval.searcher.Searcher.search`; photos are sent, never their paths.
+
+        Raises:
+            QueryError, NotFound, ImageError: as there.
+            Overtime: the server is too busy.
+            ServerError: it cannot be reached, refuses, or gives no answer that is understood.
+        """
+        query = make_query(
+            text=text,
+            image=image,
+            like=like,
+            minus=minus,
+            unlike=unlike,
+            weights=weights,
+            where=where,
+            scope=scope,
+            mode=mode,
+            limit=limit,
+            offset=offset,
+        )
+        fields: dict[str, Any] = {
+            "q": list(query.texts),
+            "minus": list(query.minus),
+            "like": list(query.like),
+            "unlike": list(query.unlike),
+            "where": _expressions(where),
+            "weights": ",".join(f"{name}={value}" for name, value in query.weights.items()),
+            "in": query.scope,
+            "mode": query.mode,
+            "limit": limit,
+            "offset": offset,
+        }
+        if not query.images:
+            return self._result(self._ask("GET", "search", params=fields))
+        files = [("image", (f"{n}.png", _bytes(one))) for n, one in enumerate(query.images)]
+        return self._result(self._ask("POST", "search", data=fields, files=files))
+
+    def similar(self, key: str, *, limit: int = 20, offset: int = 0) -> SearchResult:
+        """Products like one of the catalog; raises NotFound where there is no such product."""
+        page = {"limit": limit, "offset": offset}
+        return self._result(self._ask("GET", f"products/{_quoted(key)}/similar", params=page))
+
+    def product(self, key: str) -> Product:
+        """All that is known of a product; raises NotFound where there is none."""
+        found = self._ask("GET", f"products/{_quoted(key)}").json()
+        images = tuple(map(self._absolute, found["images"]))
+        return Product(**{**found, "images": images, "words": tuple(found["words"])})
+
+    def health(self) -> dict[str, Any]:
+        """What the server says of itself: ready, generation, counts, model."""
+        url = f"{self.address}/healthz"
+        try:
+            found: dict[str, Any] = self._session.get(url, timeout=self._timeout).json()
+        except requests.RequestException as error:
+            raise _unreachable(self.address, error) from None
+        return found
+
+    def forget_upload(self, photo_id: str) -> None:
+        """Removes a photo that a visitor uploaded; needs the token."""
+        self._ask("DELETE", f"uploads/{_quoted(photo_id)}")
+
+    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        url = f"{self.address}/api/v1/{path}"
+        try:
+            answer = self._session.request(
+                method, url, timeout=self._timeout, headers=self._headers, **options
+            )
+        except requests.RequestException as error:
+            raise _unreachable(self.address, error) from None
+        if answer.status_code < 400:
+            return answer
+        raise _error_of(answer)
+
+    def _result(self, answer: requests.Response) -> SearchResult:
+        try:
+            found = answer.json()
+            hits = tuple(self._hit(hit) for hit in found.pop("results"))
+            return SearchResult(**found, results=hits)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerError(
+                f"{self.address} gave no answer that is understood ({error}); "
+                "is it `retrieval serve` of the same version?"
+            ) from None
+
+    def _hit(self, hit: dict[str, Any]) -> Hit:
+        matched = hit["matched"]
+        if matched.get("image"):
+            matched = {**matched, "image": self._absolute(matched["image"])}
+        shown = None if hit["image"] is None else self._absolute(hit["image"])
+        images = tuple(map(self._absolute, hit["images"]))
+        return Hit(**{**hit, "matched": Matched(**matched), "image": shown, "images": images})
+
+    def _absolute(self, path: str) -> str:
+        return self.address + path
+
+
+def _expressions(where: Where) -> list[str]:
+    """Filters as text; raises QueryError where text cannot say one."""
+    said = []
+    for one in filters_from(where):
+        if not _EXPRESSIBLE.fullmatch(one.field):
+            raise QueryError(f"filter on {one.field!r} cannot be sent; its name holds an operator")
+        said.append(str(one))
+    return said
+
+
+def _bytes(image: ImageInput) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | Path):
+        try:
+            return Path(image).read_bytes()
+        except OSError as error:
+            raise ImageError(f"photo {image}: cannot be read ({error.strerror})") from None
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _quoted(key: str) -> str:
+    return urllib.parse.quote(key, safe="/")
+
+
+def _error_of(answer: requests.Response) -> RetrievalError:
+    """The error that the server raised, by the name that its answer gives it."""
+    try:
+        problem = answer.json()
+        name, detail = str(problem["type"]).rpartition(":")[2], str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        name, detail = "", f"{answer.url} answered {answer.status_code} {answer.reason}"
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, RetrievalError):
+        return kind(detail)
+    return (ImageError if answer.status_code == TOO_LARGE else ServerError)(detail)
+
+
+def _unreachable(address: str, error: requests.RequestException) -> ServerError:
+    reason = " ".join(str(error).split())[:200]
+    return ServerError(f"{address} cannot be reached ({reason}); is `retrieval serve` running?")
