@@ -171,7 +171,7 @@ def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[
         differs("the generation was made by another model or adapter than the catalog's")
         return problems
     for name, entry in manifest.galleries.items():
-        gallery = Gallery.load(folder, name, entry.index_type, entry.width)
+        gallery = Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
         if not np.array_equal(gallery.index.ids(), gallery.ids):
             differs(f"FAISS and the vectors beside it hold different {name}")
         wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, adapter, store)

@@ -27,12 +27,19 @@ GENERATIONS = "generations"
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """What a manifest says of one gallery: type and width of its index, measured recall@20."""
+    """What a manifest says of one gallery: its index's type, width and depth, its recall@20.
+
+    Attributes:
+        built: vectors that its cells were learnt from; changed: how many came or went since.
+    """
 
     vectors: int
     index_type: str
     width: int
     recall: dict[str, float]
+    depth: int = 0
+    built: int = 0
+    changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ class Generations:
         return [
             name
             for name, said in manifest.files.items()
-            if not (folder / name).is_file() or _sha256(folder / name) != said["sha256"]
+            if not (folder / name).is_file() or sha256_of(folder / name) != said["sha256"]
         ]
 
     def next_number(self) -> int:
@@ -182,7 +189,7 @@ class Generations:
     def publish(self, folder: Path, manifest: Manifest) -> Manifest:
         """Makes a filled temporary folder the live generation; the last step is atomic."""
         files = {
-            path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
             for path in sorted(folder.iterdir())
         }
         manifest = Manifest(**{**vars(manifest), "files": files})
@@ -253,7 +260,7 @@ def live_manifest(generations: Generations) -> Manifest:
     return manifest
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

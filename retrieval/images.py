@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from retrieval.errors import ImageError
 
@@ -44,6 +45,10 @@ _EIGHT_OF_SIXTEEN = np.rint(np.arange(_WIDE_MAX + 1) / 257).astype(np.uint8)
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
 
 Fit = Literal["letterbox", "crop", "squash"]
+# An RGB image and (width, height) -> uint8 (height, width, 3).
+Resize = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8]]
+SCALED_FROM = 4
+_TURNED = frozenset((5, 6, 7, 8))
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,14 @@ class Photo:
 
     Attributes:
         pixels: upright, mode RGB, on white where it was transparent.
+        width, height: of the file, upright; `pixels` may be smaller.
         content_hash: hex SHA-256 of size and pixels; equal for two files that show the same.
         file_hash: hex SHA-256 of the bytes of the file.
     """
 
     pixels: Image.Image
+    width: int
+    height: int
     content_hash: str
     file_hash: str
 
@@ -88,8 +96,13 @@ def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def decode_photo(data: bytes, max_pixels: int) -> Photo:
+def decode_photo(data: bytes, max_pixels: int, side: int | None = None) -> Photo:
     """Decode an image file: first frame, upright, sRGB, transparency over white.
+
+    Args:
+        side: what it will be scaled to. A JPEG of over SCALED_FROM times that is decoded at a half,
+            a quarter or an eighth, which costs a part of the time, and still has twice the
+            side: so what a model sees of it is the same but for rounding.
 
     Raises:
         ImageError: not one of FORMATS, over `max_pixels` (checked before decoding), truncated
@@ -99,7 +112,11 @@ def decode_photo(data: bytes, max_pixels: int) -> Photo:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             if image.width * image.height > max_pixels:
                 raise ImageError(_too_large(image.width, image.height, max_pixels))
+            size = image.size
+            if side is not None and min(size) > SCALED_FROM * side:
+                image.draft("RGB", (2 * side, 2 * side))
             image.load()
+            turned = _is_turned(image)
             pixels = upright_rgb(image)
     except ImageError:
         raise
@@ -110,7 +127,9 @@ def decode_photo(data: bytes, max_pixels: int) -> Photo:
     except Exception as error:
         # Decoders raise almost anything on hostile input: struct.error, SyntaxError, KeyError...
         raise ImageError(f"truncated or damaged ({_one_line(error)}); export it again") from None
-    return Photo(pixels, content_hash(pixels), hashlib.sha256(data).hexdigest())
+    width, height = reversed(size) if turned else size
+    file_hash = hashlib.sha256(data).hexdigest()
+    return Photo(pixels, width, height, content_hash(pixels), file_hash)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -129,32 +148,35 @@ def fit_square(
     pixels: Image.Image,
     size: int,
     fit: Fit,
-    resample: Image.Resampling = Image.Resampling.BICUBIC,
+    resize: Resize | None = None,
 ) -> npt.NDArray[np.uint8]:
     """The square that a model sees, as uint8 of shape (3, size, size), values 0 to 255.
 
     `letterbox` shows the photo whole on white, `crop` keeps its centre (as CLIP is trained),
-    `squash` ignores its proportions.
+    `squash` ignores its proportions. `resize` is Pillow's, bicubic, unless another is given.
     """
+    resize = resize or resize_by(Image.Resampling.BICUBIC)
     if fit == "squash":
-        square = pixels.resize((size, size), resample)
+        square = resize(pixels, (size, size))
     elif fit == "crop":
         # Cropped before it is scaled: a photo of 1 x 8,000 would else grow to 64 million pixels.
         edge = min(pixels.size)
         left, top = (pixels.width - edge) // 2, (pixels.height - edge) // 2
-        square = pixels.crop((left, top, left + edge, top + edge)).resize((size, size), resample)
+        square = resize(pixels.crop((left, top, left + edge, top + edge)), (size, size))
     else:
-        inner = _resize_to(pixels, size / max(pixels.size), resample)
-        square = Image.new("RGB", (size, size), WHITE)
-        square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
-    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+        scale = size / max(pixels.size)
+        # An edge of a very long photo must not vanish: at least one pixel stays.
+        width = max(1, round(pixels.width * scale))
+        height = max(1, round(pixels.height * scale))
+        left, top = (size - width) // 2, (size - height) // 2
+        square = np.full((size, size, 3), 255, np.uint8)
+        square[top : top + height, left : left + width] = resize(pixels, (width, height))
+    return np.ascontiguousarray(square.transpose(2, 0, 1))
 
 
-def _resize_to(pixels: Image.Image, scale: float, resample: Image.Resampling) -> Image.Image:
-    # An edge of a very long photo must not vanish: at least one pixel stays.
-    width = max(1, round(pixels.width * scale))
-    height = max(1, round(pixels.height * scale))
-    return pixels.resize((width, height), resample)
+def resize_by(resample: Image.Resampling) -> Resize:
+    """Pillow's way to resize."""
+    return lambda pixels, size: np.asarray(pixels.resize(size, resample))
 
 
 def _formats() -> list[str]:
@@ -162,7 +184,21 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return 1
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether upright, width and height change places."""
+    return _orientation(image) in _TURNED
+
+
 def _turn_upright(image: Image.Image) -> Image.Image:
+    if _orientation(image) == 1:
+        return image  # Pillow would copy it
     try:
         return ImageOps.exif_transpose(image)
     except Exception:

@@ -103,7 +103,6 @@ class Indexer:
 
     def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
         """What `run` would do, photos decoded, but no model loaded and nothing written."""
-        reader = SourceReader(self._index, self._settings, None)
         with contextlib.ExitStack() as stack:
             known = (self._index / FILE_NAME).exists()
             store = stack.enter_context(self._open_store()) if known else None
@@ -112,6 +111,9 @@ class Indexer:
             if active and name not in (None, active.name):
                 active = None  # another model: nothing is embedded by it yet
             model = self._settings.model or (active.name if active else STARTER)
+            # What is stored is known by its pixels as they were seen.
+            side = active.details["preprocess"]["size"] if active else None
+            reader = SourceReader(self._index, self._settings, None, side)
             tally = _Tally(IndexReport(model, rejects=self._rejects))
             with self._progress.task("looking", source.count()) as task:
                 for item in reader.stream(source, store, active.id if active else None):
@@ -146,7 +148,7 @@ class _Run:
         self._store = store
         self._encoder = encoder
         self._encoder_id = store.register_encoder(encoder, portable_name(encoder.name, index))
-        self._reader = SourceReader(index, settings, encoder.prepare)
+        self._reader = SourceReader(index, settings, encoder)
         self._tally = _Tally(report)
         self._batch: list[Prepared] = []
         self._squares = 0

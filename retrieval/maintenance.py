@@ -66,7 +66,7 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
     """
     started = time.perf_counter()
     with writable_store(settings) as store:
-        manifest = publish(settings.index, store, settings, progress, index_type)
+        manifest = publish(settings.index, store, settings, progress, index_type, anew=True)
     return RebuildReport(
         products=manifest.products,
         vectors=manifest.vectors,
@@ -177,7 +177,7 @@ def _repair(
         done.append("removed what a killed run had left behind")
     if any(problem.derived for problem in problems):
         with contextlib.suppress(CatalogError, IndexMissing):
-            manifest = publish(settings.index, store, settings, progress)
+            manifest = publish(settings.index, store, settings, progress, anew=True)
             done.append(f"derived generation {manifest.generation} from the catalog")
     return done
 

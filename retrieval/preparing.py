@@ -13,17 +13,15 @@ import time
 import unicodedata
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from PIL import Image
-
 from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, text_hash
 from retrieval.characters import is_unicode
-from retrieval.encoders.base import Square
+from retrieval.encoders.base import Encoder, Square
 from retrieval.errors import ImageError
 from retrieval.images import decode_photo, read_photo_bytes
 from retrieval.settings import Settings
@@ -72,18 +70,21 @@ class SourceReader:
 
     Args:
         index: folder that stored paths are relative to.
-        to_square: what the encoder makes of a photo; None where no model will run.
+        encoder: that photos are prepared for; None where no model will run.
+        side: pixels a side that are needed, where there is no encoder to say so.
     """
 
     def __init__(
         self,
         index: Path,
         settings: Settings,
-        to_square: Callable[[Image.Image], Square] | None,
+        encoder: Encoder | None,
+        side: int | None = None,
     ) -> None:
         self._index = index.resolve()
         self._settings = settings
-        self._to_square = to_square
+        self._encoder = encoder
+        self._side = encoder.image_size if encoder else side
 
     def stream(
         self,
@@ -175,18 +176,18 @@ class SourceReader:
         same_bytes = by_file.get(_file_hash(data)) if by_file else None
         if same_bytes is not None and same_bytes.has_vector:
             return replace(same_bytes, path=relative, size=len(data), mtime_ns=mtime_ns), None
-        photo = decode_photo(data, self._settings.max_image_pixels)
+        photo = decode_photo(data, self._settings.max_image_pixels, self._side)
         image = StoredImage(
             path=relative,
             content_hash=photo.content_hash,
             file_hash=photo.file_hash,
             size=len(data),
             mtime_ns=mtime_ns,
-            width=photo.pixels.width,
-            height=photo.pixels.height,
+            width=photo.width,
+            height=photo.height,
             has_vector=True,  # by the time it is stored
         )
-        return image, self._to_square(photo.pixels) if self._to_square else None
+        return image, self._encoder.prepare(photo.pixels) if self._encoder else None
 
     def _relative(self, path: Path) -> str:
         try:

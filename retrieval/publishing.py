@@ -21,13 +21,21 @@ from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
 from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.generations import ADAPTER, GalleryEntry, Generations, Manifest, live_manifest
+from retrieval.generations import (
+    ADAPTER,
+    GalleryEntry,
+    Generations,
+    Manifest,
+    live_manifest,
+    sha256_of,
+)
 from retrieval.layout import CatalogMap, lay_out, read_map
 from retrieval.progress import Progress
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
 from retrieval.vectors.gallery import Gallery
-from retrieval.vectors.policy import RECALL_QUERIES, choose_type, tune
+from retrieval.vectors.policy import RECALL_QUERIES, choose_type, goal_for, tune
+from retrieval.vectors.taking_over import Before, take_over
 
 GALLERIES: dict[Side, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
 ROWS_AT_ONCE = 10_000
@@ -46,10 +54,13 @@ def publish(
     settings: Settings,
     progress: Progress,
     index_type: str | None = None,
+    *,
+    anew: bool = False,
 ) -> Manifest:
     """Makes the catalog as it stands the live generation.
 
     Args:
+        anew: build every index from the vectors, also where the live one could be changed.
         index_type: one of `retrieval.vectors.TYPES`, or `auto`; None: as in the settings, else
             as the live generation was wanted.
 
@@ -64,7 +75,11 @@ def publish(
     revision = store.revision()
     adapter = stored_adapter(store.engine, encoder.id)
     generations = Generations(index)
-    wanted = index_type or settings.index_type or _wanted_before(generations)
+    live = _live(generations)
+    wanted = index_type or settings.index_type or (live.wanted_type if live else "auto")
+    fingerprint = fingerprint_of(encoder.fingerprint, adapter)
+    if live is not None and live.fingerprint != fingerprint:
+        live = None  # nothing of it can be taken over
     with generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(index / CATALOG, folder / SNAPSHOT)
@@ -78,15 +93,17 @@ def publish(
             entries: dict[str, GalleryEntry] = {}
             for name in GALLERIES:
                 queries: dict[str, Floats] = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
-                entries[name] = _write_index(name, rows[name], queries, folder, settings, wanted)
+                before = None if live is None or anew else _before(generations, live, name)
+                entries[name] = _write_index(
+                    name, rows[name], queries, folder, settings, wanted, before
+                )
                 task.advance()
         galleries = {
-            name: Gallery.load(folder, name, entry.index_type, entry.width)
+            name: Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
             for name, entry in entries.items()
         }
-        fingerprint = fingerprint_of(encoder.fingerprint, adapter)
         with progress.task("drawing the map", total=1) as task:
-            _write_map(store, galleries, _map_before(generations, fingerprint), folder)
+            _write_map(store, galleries, _map_before(generations, live), folder)
             task.advance()
         manifest = Manifest(
             generation=generations.next_number(),
@@ -107,20 +124,32 @@ def publish(
     return manifest
 
 
-def _wanted_before(generations: Generations) -> str:
+def _live(generations: Generations) -> Manifest | None:
     try:
-        return live_manifest(generations).wanted_type
+        return live_manifest(generations)
     except (IndexMissing, IndexDamaged):
-        return "auto"
+        return None
 
 
-def _map_before(generations: Generations, fingerprint: str) -> CatalogMap | None:
+def _before(generations: Generations, live: Manifest, name: str) -> Before | None:
+    """The live gallery; None where its files are not as they were written."""
+    entry = live.galleries[name]
+    folder = generations.folder(live.generation)
+    for file in (f"{name}.faiss", f"{name}.ids.npy"):
+        try:
+            if sha256_of(folder / file) != live.files[file]["sha256"]:
+                return None
+        except (OSError, KeyError):
+            return None
+    shape = (entry.index_type, entry.width, entry.depth)
+    return Before(folder, *shape, entry.built, entry.changed)
+
+
+def _map_before(generations: Generations, live: Manifest | None) -> CatalogMap | None:
     """The live generation's map, where the same encoder drew it."""
     try:
-        live = live_manifest(generations)
-        same = live.fingerprint == fingerprint
-        return read_map(generations.folder(live.generation)) if same else None
-    except (IndexMissing, IndexDamaged, OSError, ValueError):
+        return None if live is None else read_map(generations.folder(live.generation))
+    except (OSError, ValueError):
         return None
 
 
@@ -176,12 +205,22 @@ def _write_index(
     folder: Path,
     settings: Settings,
     wanted: str,
+    before: Before | None,
 ) -> GalleryEntry:
-    kind = choose_type(wanted, len(rows.ids), settings.exact_limit)
-    index = AnnIndex.build(kind, rows.vectors, rows.ids)
-    recall = tune(index, rows.vectors, rows.ids, queries, settings.recall_goal)
+    count = len(rows.ids)
+    kind = choose_type(wanted, count, settings.exact_limit)
+    goal = goal_for(count, settings.recall_goal)
+    taken = None if before is None else take_over(before, name, kind, rows.vectors, rows.ids)
+    if before is not None and taken is not None:
+        index, built, changed = taken.index, before.built, taken.changed
+    else:
+        index, built, changed = AnnIndex.build(kind, rows.vectors, rows.ids), count, 0
+    recall = tune(index, rows.vectors, rows.ids, queries, goal)
+    if changed and recall.worst < goal:
+        index, built, changed = AnnIndex.build(kind, rows.vectors, rows.ids), count, 0
+        recall = tune(index, rows.vectors, rows.ids, queries, goal)
     index.save(folder / f"{name}.faiss")
-    return GalleryEntry(len(rows.ids), kind, index.width, recall.by_query)
+    return GalleryEntry(count, kind, index.width, recall.by_query, index.depth, built, changed)
 
 
 def _query_sample(rows: _Rows) -> Floats:

@@ -34,7 +34,7 @@ class Reader:
         weakref.finalize(self, self.snapshot.close)
         try:
             self.galleries = {
-                name: Gallery.load(folder, name, entry.index_type, entry.width)
+                name: Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
                 for name, entry in manifest.galleries.items()
             }
             self.adapter = (

@@ -206,6 +206,11 @@ class Searcher:
             return self._encoder
 
     @property
+    def backend(self) -> str | None:
+        """What runs the model; None until it is loaded."""
+        return None if self._encoder is None else self._encoder.backend
+
+    @property
     def counts(self) -> Counts:
         """How many texts were remembered, and how many queries were joined."""
         return Counts() if self._loaded is None else self._loaded[2].counts
@@ -225,7 +230,8 @@ class Searcher:
             data = image
         else:
             return encoder.prepare(upright_rgb(image))
-        return encoder.prepare(decode_photo(data, self._settings.max_image_pixels).pixels)
+        limit = self._settings.max_image_pixels
+        return encoder.prepare(decode_photo(data, limit, encoder.image_size).pixels)
 
     def _read_file(self, path: Path) -> bytes:
         try:

@@ -32,6 +32,15 @@ class Settings(BaseSettings):
     index: Path = Field(Path("indexes/default"), description="folder of the index")
     model: str | None = Field(None, description="model; None: the index's own, else `starter`")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    backend: Literal["auto", "openvino", "torch"] = Field(
+        "auto", description="what runs the model; auto: torch on a GPU, OpenVINO on a CPU"
+    )
+    precision: Literal["auto", "bf16", "f32"] = Field(
+        "auto", description="of OpenVINO; auto: bf16 where the CPU has it and neighbours stay"
+    )
+    cache: Path | None = Field(
+        None, description="folder of models made ready for this machine; None: the user's cache"
+    )
     fit: Literal["model", "letterbox", "crop", "squash"] | None = Field(
         None,
         description="how a photo becomes the model's square; `model`: as it was trained; "
@@ -51,7 +60,7 @@ class Settings(BaseSettings):
     max_cell_characters: int = Field(1_000_000, ge=1, description="longer cells are rejected")
     keep_generations: int = Field(3, ge=2, description="generations kept for rollback")
     exact_limit: int = Field(
-        250_000, ge=0, description="up to this many vectors `auto` searches exactly"
+        20_000, ge=0, description="up to this many vectors `auto` searches exactly"
     )
     recall_goal: float = Field(
         0.98, gt=0, le=1, description="recall@20 that `auto` tunes an approximate index for"

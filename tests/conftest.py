@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from retrieval.settings import Settings, load_settings
 from tests.models import write_model
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+# Models are made ready for this machine once a run, and never in the cache of who runs it.
+CACHE = Path(os.environ.setdefault("RETRIEVAL_CACHE", tempfile.mkdtemp(prefix="retrieval-cache-")))
 COLOURS = {
     "red": (200, 30, 30),
     "green": (30, 150, 60),
@@ -33,7 +36,7 @@ SHAPES = ("mug", "plate", "box", "bottle")
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine, and no `retrieval.toml` of the folder, reaches a test."""
     for name in os.environ:
-        if name.startswith("RETRIEVAL_"):
+        if name.startswith("RETRIEVAL_") and name != "RETRIEVAL_CACHE":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -49,7 +49,7 @@ def test_a_good_index_has_no_problems(made: Settings) -> None:
     assert problems(made) == []
 
 
-@pytest.mark.parametrize("kind", ["auto", "flat", "sq8", "hnsw", "ivf", "ivf-sq8"])
+@pytest.mark.parametrize("kind", ["auto", "flat", "sq8", "hnsw", "ivf", "ivf-sq8", "ivf-pq4"])
 def test_rebuilt_as_any_type_it_verifies_and_finds(made: Settings, shop: Shop, kind: str) -> None:
     report = rebuild(made, Quiet(), kind)
     assert report.generation == 2
@@ -263,3 +263,25 @@ def test_the_type_that_was_chosen_stays(made: Settings, shop: Shop, tiny_model: 
     assert retrieval.open(made.index).reader.manifest.index_type == "hnsw"
     assert rebuild(made, Quiet()).index_type == "hnsw"
     assert rebuild(made, Quiet(), "auto").index_type == "flat"
+
+
+def test_an_update_changes_the_live_index_and_a_rebuild_makes_it_anew(
+    shop: Shop, tmp_path: Path, tiny_model: str
+) -> None:
+    made = load_settings(index=tmp_path / "big", model=tiny_model, index_type="ivf-pq4")
+    for number in range(60):
+        shop.add(f"Q-{number}", "mug", "red")
+    retrieval.build(shop.write(), made.index, tiny_model, index_type="ivf-pq4")
+    shop.rows.pop("Q-7")
+    shop.rows["Q-8"]["title"] = "Another name"
+    retrieval.build(shop.write(), made.index, tiny_model, index_type="ivf-pq4", prune=True)
+    entry = retrieval.open(made.index).reader.manifest.galleries["images"]
+    assert entry.vectors == 79 and entry.built == 80 and entry.changed == 1
+    faiss_file = made.index / "generations" / "2" / "images.faiss"
+    faiss_file.write_bytes(faiss_file.read_bytes()[:-1] + b"?")
+    shop.rows.pop("Q-9")
+    retrieval.build(shop.write(), made.index, tiny_model, index_type="ivf-pq4", prune=True)
+    entry = retrieval.open(made.index).reader.manifest.galleries["images"]
+    assert (entry.built, entry.changed) == (78, 0), "a damaged index is not carried on"
+    rebuild(made, Quiet())
+    assert retrieval.open(made.index).search(like="Q-8", limit=5).total == 77

@@ -32,6 +32,7 @@ class Health(BaseModel):
     recall: float
     model: str
     adapted: bool
+    backend: str | None
     fingerprint: str
 
 
@@ -118,5 +119,6 @@ def _health() -> dict[str, Any]:
         "recall": manifest.recall,
         "model": manifest.model,
         "adapted": manifest.adapter,
+        "backend": site().searcher.backend,
         "fingerprint": manifest.fingerprint,
     }

@@ -49,7 +49,7 @@ class Thumbnails:
 
     def _make(self, path: Path, size: int) -> bytes:
         try:
-            pixels = decode_photo(path.read_bytes(), self._max_pixels).pixels
+            pixels = decode_photo(path.read_bytes(), self._max_pixels, size).pixels
         except OSError:
             raise ImageError("the photo's file cannot be read") from None
         pixels.info.clear()

@@ -48,7 +48,7 @@ class Uploads:
         if not data:
             raise ImageError("the photo is empty; choose another")
         with self._decoding:
-            pixels = decode_photo(data, self._max_pixels).pixels
+            pixels = decode_photo(data, self._max_pixels, LONGEST_SIDE).pixels
             pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
             return jpeg_of(pixels), content_hash(pixels)[:32]
 

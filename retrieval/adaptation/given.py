@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retrieval.adaptation.pairs import Pairs, evaluation_pairs
 from retrieval.building import settings_of_index
-from retrieval.encoders import STARTER, load_encoder
+from retrieval.encoders import STARTER, load_encoder, loading
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.sets import read_pairs
 from retrieval.products import Reject
@@ -30,8 +30,8 @@ def read_training_pairs(
     # Whatever model the settings name: an adapter fits the one that the index was made by.
     settings = settings_of_index(settings.model_copy(update={"model": None, "fit": None}))
     name = settings.model or STARTER
-    with progress.task(f"loading {name}"):
-        encoder = load_encoder(name, settings)
+    with progress.task(loading(name, settings)):
+        encoder = load_encoder(name, settings, bulk=True)
     embedded = embed(given, encoder, settings, progress)
     pairs = evaluation_pairs(embedded.given, embedded.photos, embedded.texts, encoder.fingerprint)
     return pairs, [*given.rejects, *embedded.rejects]

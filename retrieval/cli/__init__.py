@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retrieval import __version__
-from retrieval.cli import adapting, evaluating, indexing, maintenance, searching, serving
+from retrieval.cli import adapting, benching, evaluating, indexing, maintenance, searching, serving
 from retrieval.cli.common import run_main
 
 __all__ = ["cli", "main"]
@@ -31,6 +31,7 @@ for command in (
     maintenance.rollback,
     serving.serve,
     indexing.models,
+    benching.bench,
 ):
     cli.add_command(command)
 

@@ -20,6 +20,7 @@ from retrieval.settings import load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SETTINGS = ("model", "device", "backend")
 WIDTH_OF_PIPES = 200
 ERROR, USAGE, REJECTED, STOPPED = 1, 2, 3, 130
 
@@ -41,11 +42,19 @@ def common_options(function: Function) -> Function:
         context = click.get_current_context()
         context.ensure_object(dict)["debug"] = debug
         context.obj["json"] = as_json
-        flags = {name: options.pop(name) for name in ("model", "device") if name in options}
+        flags = {name: options.pop(name) for name in SETTINGS if name in options}
         settings = load_settings(index=index_folder, **flags)
         return function(settings=settings, as_json=as_json, **options)
 
     return with_settings  # type: ignore[return-value]
+
+
+def model_options(function: Function) -> Function:
+    """Adds --device and --backend: where the model runs, and by what."""
+    backends = click.Choice(["auto", "openvino", "torch"])
+    by_what = click.option("--backend", type=backends, help="What runs the model [default: auto].")
+    where = click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
+    return where(by_what(function))
 
 
 def print_json(document: dict[str, Any]) -> None:

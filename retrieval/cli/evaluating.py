@@ -9,7 +9,7 @@ from typing import Any
 import click
 import rich.table
 
-from retrieval.cli.common import REJECTED, common_options, console, note, print_json
+from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
 from retrieval.cli.indexing import SHOWN_REJECTS, describe
 from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
@@ -48,7 +48,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--write-qrels", type=_FILE, metavar="FILE", help="Write the judgements as qrels.")
 @click.option("--templates", type=_FILE, metavar="FILE", help="Prompts of zero-shot classes.")
 @click.option("--report", type=_FILE, metavar="FILE", help="Write an HTML report, plots included.")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
+@model_options
 @common_options
 def evaluate(
     pairs: Path | None,

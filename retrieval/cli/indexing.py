@@ -10,8 +10,8 @@ import click
 import rich.table
 
 from retrieval.building import index_source
-from retrieval.cli.common import REJECTED, common_options, console, note, print_json
-from retrieval.encoders import STARTER, list_models
+from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
+from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
 from retrieval.indexer import Indexer, IndexReport
@@ -38,7 +38,7 @@ STARTER_ADVICE = (
     metavar="FILE",
     help="Where to write what was left out, as JSON lines [default: INDEX/rejects.jsonl].",
 )
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
+@model_options
 @common_options
 def index(
     source: Path,
@@ -82,17 +82,18 @@ def index(
 
 @click.command()
 @common_options
-def models(settings: Settings, as_json: bool) -> None:  # noqa: ARG001
+def models(settings: Settings, as_json: bool) -> None:
     """List the models that --model takes."""
     entries = list_models()
     if as_json:
-        print_json({"models": entries})
+        print_json({"models": entries, "backend": machine_backend(settings)})
         return
     table = rich.table.Table("name", "dimensions", "image size", box=None, pad_edge=False)
     for entry in entries:
         name = f"{entry['name']}  (bundled)" if entry["bundled"] else entry["name"]
         table.add_row(name, _or_dash(entry["dim"]), _or_dash(entry["image_size"]))
     console().print(table)
+    note(f"on this machine they are run by {machine_backend(settings)}")
 
 
 def _map_option(mapping: str | None) -> dict[str, str]:

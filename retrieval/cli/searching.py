@@ -10,7 +10,8 @@ import click
 import rich.table
 import rich.text
 
-from retrieval.cli.common import common_options, console, note, print_json
+from retrieval.cli.common import common_options, console, model_options, note, print_json
+from retrieval.encoders import loading, name_from_here
 from retrieval.progress import for_this_terminal
 from retrieval.results import Hit, SearchResult
 from retrieval.searcher import Searcher
@@ -50,7 +51,7 @@ SHOWN_WORDS = 60
 @click.option("--limit", type=int, default=20, show_default=True)
 @click.option("--offset", type=int, default=0, show_default=True)
 @click.option("--pictures/--no-pictures", default=None, help="Show photos in the table.")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
+@model_options
 @common_options
 def search(
     settings: Settings,
@@ -65,7 +66,8 @@ def search(
     searcher = Searcher(settings.index, settings)
     spoken = (" ".join(words), *texts)
     if images or (any(spoken) and options["mode"] != "lexical"):
-        with for_this_terminal().task(f"loading {searcher.reader.manifest.model}"):
+        model = name_from_here(searcher.reader.manifest.model, settings.index)
+        with for_this_terminal().task(loading(model, settings)):
             searcher.warm()
     result = searcher.search(text=spoken, image=images or None, **options)
     if as_json:

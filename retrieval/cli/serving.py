@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from retrieval.cli.common import common_options, note
+from retrieval.cli.common import common_options, model_options, note
 from retrieval.settings import Settings
 
 
@@ -19,7 +19,7 @@ from retrieval.settings import Settings
 @click.option(
     "--trusted-proxy", metavar="ADDRESS", help="A proxy before it, which says who its clients are."
 )
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")
+@model_options
 @common_options
 def serve(
     settings: Settings,

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
+from retrieval.encoders.exports import (
+    Export,
+    export_folder,
+    forget_export,
+    read_export,
+    write_meta,
+    writing_export,
+)
 from retrieval.encoders.names import STARTER, name_from_here, parse_model_name, portable_name
 from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
     from retrieval.settings import Settings
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "STARTER",
@@ -20,6 +33,8 @@ __all__ = [
     "check_model_name",
     "list_models",
     "load_encoder",
+    "loading",
+    "machine_backend",
     "name_from_here",
     "normalise",
     "parse_model_name",
@@ -27,16 +42,103 @@ __all__ = [
 ]
 
 
-def load_encoder(name: str, settings: Settings) -> Encoder:
-    """The encoder of a model; takes seconds, as it imports torch and reads the weights.
+def load_encoder(name: str, settings: Settings, *, bulk: bool = False) -> Encoder:
+    """The encoder of a model; takes seconds where torch is imported and weights are read.
+
+    On a CPU the model is exported to OpenVINO the first time, which takes some seconds more, and
+    runs without torch from then on.
+
+    Args:
+        bulk: many photos will be encoded.
 
     Raises:
-        EncoderError: the name is unknown, or its files cannot be had; says which and how to.
+        EncoderError: the name is unknown, or its files cannot be had; says which and how to. Or
+            it cannot be exported, where the settings ask for that by name.
     """
-    parse_model_name(name)  # a wrong name is told before torch's seconds are spent
+    parsed = parse_model_name(name)  # a wrong name is told before torch's seconds are spent
+    if _fast_path(settings):
+        found = _fast_encoder(name, export_folder(parsed, settings), settings, bulk=bulk)
+        if found is not None:
+            return found
     from retrieval.encoders.openclip import OpenClipEncoder
 
     return OpenClipEncoder(name, settings)
+
+
+def loading(name: str, settings: Settings) -> str:
+    """What loading a model is called while people wait for it."""
+    parsed = parse_model_name(name)
+    if _fast_path(settings) and read_export(export_folder(parsed, settings)) is None:
+        return f"making {name} ready for this machine, once"
+    return f"loading {name}"
+
+
+def machine_backend(settings: Settings) -> str:
+    """What runs models on this machine: `openvino bf16`, `torch cuda`, ..."""
+    if _fast_path(settings):
+        from retrieval.encoders.runtime import bf16_runs_here
+
+        bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_runs_here())
+        return f"openvino {'bf16' if bf16 else 'f32'}"
+    from retrieval.encoders.openclip import pick_device
+
+    return f"torch {pick_device(settings.device).type}"
+
+
+def _fast_path(settings: Settings) -> bool:
+    if settings.backend == "torch" or settings.device not in ("auto", "cpu"):
+        return False
+    if settings.backend == "openvino" or settings.device == "cpu":
+        return True
+    # A GPU is faster. Torch can tell whether it can be used; only where there may be one is it
+    # worth the seconds to ask.
+    if sys.platform == "darwin" or Path("/dev/nvidiactl").exists():
+        import torch
+
+        return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return True
+
+
+def _fast_encoder(name: str, folder: Path, settings: Settings, *, bulk: bool) -> Encoder | None:
+    """By OpenVINO; None where the model cannot be run so, and torch may take its place."""
+    from retrieval.encoders.openvino import OpenVinoEncoder
+
+    export = read_export(folder)
+    if export is not None and export.refused is None:
+        try:
+            return OpenVinoEncoder(name, folder, export, bulk=bulk)
+        except (RuntimeError, OSError, KeyError, ValueError):
+            forget_export(folder)  # a damaged one is made again
+            export = None
+    export = export or _made_ready(name, settings, folder)
+    if export.refused is None:
+        return OpenVinoEncoder(name, folder, export, bulk=bulk)
+    if settings.backend == "openvino":
+        raise EncoderError(
+            f"model {name} cannot be run by OpenVINO ({export.refused}); use --backend torch"
+        )
+    return None
+
+
+def _made_ready(name: str, settings: Settings, folder: Path) -> Export:
+    """Exports a model; what cannot be is noted, so that it is not tried each time."""
+    from retrieval.encoders.exporting import export_model
+    from retrieval.encoders.openclip import OpenClipEncoder
+
+    log.info("making model %s ready for this machine, once", name)
+    encoder = OpenClipEncoder(name, settings.model_copy(update={"device": "cpu"}))
+    with writing_export(folder) as partial:
+        if partial is not None:
+            try:
+                return export_model(encoder, partial, settings.precision)
+            except EncoderError as error:
+                refused = Export(encoder.details.as_dict(), refused=str(error))
+                log.warning("model %s runs on torch, which is slower: %s", name, error)
+                write_meta(partial, refused)
+                return refused
+    made = read_export(folder)
+    assert made is not None, "whoever held the lock wrote it"
+    return made
 
 
 def check_model_name(name: str) -> None:

@@ -80,6 +80,8 @@ class AdaptedEncoder:
         self.base = base
         self.adapter = adapter
         self.name = base.name
+        self.backend = base.backend
+        self.image_size = base.image_size
         self.dim = base.dim
         self.details: EncoderDetails = base.details
         self.fingerprint = adapter.fingerprint(base.fingerprint)

@@ -60,6 +60,16 @@ class Encoder(Protocol):
         ...
 
     @property
+    def backend(self) -> str:
+        """What runs it: `torch cpu fp32`, `openvino bf16`, ..."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side of the square that it sees of a photo."""
+        ...
+
+    @property
     def details(self) -> EncoderDetails:
         """What the fingerprint is taken from."""
         ...

@@ -121,6 +121,8 @@ class JoiningEncoder:
 
     def __post_init__(self) -> None:
         self.name = self.base.name
+        self.backend = self.base.backend
+        self.image_size = self.base.image_size
         self.dim = self.base.dim
         self.details: EncoderDetails = self.base.details
         self.fingerprint = self.base.fingerprint

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from retrieval.encoders.base import Vectors, normalise
 
 
 def split_text(text: str, count_tokens: Callable[[str], int], limit: int) -> list[tuple[str, int]]:
@@ -44,3 +48,29 @@ def _fitting_words(text: str, count_tokens: Callable[[str], int], limit: int) ->
             middle = len(word) // 2
             waiting += [word[middle:], word[:middle]]
     return fitting
+
+
+def encode_split(
+    texts: Sequence[str],
+    count_tokens: Callable[[str], int],
+    limit: int,
+    encode: Callable[[Sequence[str]], Vectors],
+) -> Vectors:
+    """Vectors of texts of any length: of one that is split, the mean of its parts by tokens.
+
+    Args:
+        encode: what encodes texts that fit.
+    """
+    parts = [split_text(text, count_tokens, limit) for text in texts]
+    flat = [part for text_parts in parts for part, _ in text_parts]
+    vectors = encode(flat)
+    if len(flat) == len(texts):
+        return vectors
+    averaged = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
+    start = 0
+    for row, text_parts in enumerate(parts):
+        weights = np.array([tokens for _, tokens in text_parts], dtype=np.float32)
+        end = start + len(text_parts)
+        averaged[row] = weights @ vectors[start:end]
+        start = end
+    return normalise(averaged)

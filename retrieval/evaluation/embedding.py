@@ -142,7 +142,7 @@ def _look_at(
         waiting.clear()
 
     records = (_record(given.base, number, given.photos[number]) for number in numbers)
-    reader = SourceReader(given.base, settings, encoder.prepare)
+    reader = SourceReader(given.base, settings, encoder)
     with progress.task(f"embedding photos with {encoder.name}", len(numbers)) as task:
         for item in reader.stream(records, None, None):
             task.advance()

@@ -242,7 +242,7 @@ def _encoder(
             return without_memory(searcher.warm()), searcher
         if settings.fit is None:
             settings = settings.model_copy(update={"fit": manifest.fit})
-    return load_encoder(name or STARTER, settings), None
+    return load_encoder(name or STARTER, settings, bulk=True), None
 
 
 def _evaluate(

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.vectors.ann import AnnIndex, Floats, Ids
+from retrieval.vectors.ann import CODED, CODED_DEPTH, AnnIndex, Floats, Ids
 
 EXACT = "flat"
-COMPRESSED = "ivf-sq8"
+COMPRESSED = CODED
 RECALL_AT = 20
+NEARLY_ALL = 0.9995
+NEARLY_ALL_UP_TO = 300_000
 RECALL_QUERIES = 200
 EXACT_CHUNK = 65_536
 
@@ -32,10 +34,18 @@ class Recall:
 
 
 def choose_type(wanted: str, count: int, exact_limit: int) -> str:
-    """`auto` is exact up to `exact_limit` vectors, then compressed cells with exact rescoring."""
+    """`auto` is exact up to `exact_limit` vectors, then cells of codes with exact rescoring."""
     if wanted != "auto":
         return wanted
     return EXACT if count <= exact_limit else COMPRESSED
+
+
+def goal_for(count: int, goal: float) -> float:
+    """The recall to tune an index of so many vectors for, where `goal` is asked of large ones.
+
+    While it costs no more than a millisecond, what an index misses is not worth missing.
+    """
+    return max(goal, NEARLY_ALL) if count <= NEARLY_ALL_UP_TO else goal
 
 
 def tune(
@@ -45,7 +55,7 @@ def tune(
     queries: dict[str, Floats],
     goal: float,
 ) -> Recall:
-    """Sets the smallest width that reaches `goal` for every kind of query; returns the recall.
+    """Sets the least effort that reaches `goal` for every kind of query; returns the recall.
 
     Args:
         vectors: (n, d), the vectors in the index, under `ids` (n,).
@@ -59,11 +69,24 @@ def tune(
     def measure() -> Recall:
         return Recall({name: _recall(index, queries[name], truth[name]) for name in queries})
 
-    recall = measure()
-    while recall.worst < goal and 0 < index.width < index.max_width:
-        index.width = min(index.max_width, index.width * 2)
+    for effort in _efforts(index):
+        index.width, index.depth = effort
         recall = measure()
+        if recall.worst >= goal:
+            break
     return recall
+
+
+def _efforts(index: AnnIndex) -> list[tuple[int, int]]:
+    """Widths, each with its depth, from the least effort to all that can be made."""
+    widths = [index.width]
+    while 0 < widths[-1] < index.max_width:
+        widths.append(min(index.max_width, widths[-1] * 2))
+    if index.kind != CODED:
+        return [(width, index.depth) for width in widths]
+    # Twice the depth costs less than twice the width, and finds what the codes had put too low.
+    deep = [(width, depth) for width in widths for depth in (CODED_DEPTH, 2 * CODED_DEPTH)]
+    return [*deep, (widths[-1], 4 * CODED_DEPTH), (widths[-1], 8 * CODED_DEPTH)]
 
 
 def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Ids:
@@ -84,6 +107,6 @@ def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Id
 
 def _recall(index: AnnIndex, queries: Floats, truth: Ids) -> float:
     # What a search fetches is rescored exactly, so the recall that counts is of the overfetch.
-    _, found = index.search(queries, truth.shape[1] * 2 + 16)
+    _, found = index.search(queries, max(index.depth, truth.shape[1] * 2 + 16))
     hits = sum(len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True))
     return round(hits / truth.size, 4)

@@ -32,7 +32,7 @@ STEPS = (
     "retrieval.publishing._write_rows",
     "retrieval.publishing.AnnIndex.save",
     "retrieval.publishing.calibrate",
-    "retrieval.generations._sha256",
+    "retrieval.generations.sha256_of",
     "retrieval.generations._sync",
     "pathlib.Path.write_text",
     "pathlib.Path.mkdir",

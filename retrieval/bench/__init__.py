@@ -1,0 +1,1 @@
+"""`retrieval bench`: every number that we publish, measured beside what it is compared with."""

@@ -1,0 +1,197 @@
+"""Photos and texts -> vectors: the naive loop, torch, and what runs here by default."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from retrieval.bench.measuring import Measurement, each_ms, in_turns
+from retrieval.encoders import Encoder, Vectors, load_encoder
+from retrieval.encoders.exporting import TextTower
+from retrieval.encoders.openclip import OpenClipEncoder, resize_by_torch
+from retrieval.images import decode_photo, fit_square
+from retrieval.preparing import Prepared, SourceReader
+from retrieval.products import ProductRecord
+from retrieval.settings import Settings
+
+RANDOM = "random:"
+NEIGHBOURS = 10
+NAIVE_PHOTOS = 64
+ROUNDS = 3
+QUERIES = 40
+WORDS = ("red", "blue", "oak", "glass", "round", "tall", "mug", "chair", "lamp", "dress", "knife")
+
+
+def random_model(architecture: str, folder: Path) -> str:
+    """The name of a model with random weights: right for speed, and for nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    model = open_clip.create_model(architecture)
+    preprocess = dict(open_clip.get_model_preprocess_cfg(model))
+    config = {"model_cfg": open_clip.get_model_config(architecture), "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    return f"local-dir:{folder}"
+
+
+def bench_encoding(
+    shown: str, name: str, photos: Sequence[Path], settings: Settings
+) -> Iterator[Measurement]:
+    """One model, from JPEG files and from words to vectors.
+
+    Args:
+        shown: what the model is called in the results.
+    """
+    naive = OpenClipEncoder(name, settings.model_copy(update={"device": "cpu"}))
+    fast = load_encoder(name, settings, bulk=True)
+    threads = torch.get_num_threads()
+    few = photos[:NAIVE_PHOTOS]
+    squares = [fast.prepare(_decoded(path, fast.image_size)) for path in photos]
+    near = _nearness(naive.encode_images(squares), fast.encode_images(squares))
+    torch.set_num_threads(threads)
+    yield from in_turns(
+        "encode photos",
+        shown,
+        "photos/s",
+        {
+            "naive torch loop, one by one": lambda: _rate(_naive(naive, few, 1), len(few)),
+            "naive torch loop, batches of 32": lambda: _rate(_naive(naive, few, 32), len(few)),
+            f"retrieval, file to vector ({fast.backend})": lambda: _rate(
+                lambda: _embed(photos, fast, settings), len(photos)
+            ),
+            f"retrieval, forward only ({fast.backend})": lambda: _rate(
+                lambda: fast.encode_images(squares), len(photos)
+            ),
+        },
+        baseline=("naive torch loop, one by one", "naive torch loop, batches of 32"),
+        rounds=ROUNDS,
+        notes={f"retrieval, file to vector ({fast.backend})": near},
+    )
+    yield from _bench_texts(shown, naive, fast)
+
+
+def bench_decoding(photos: Sequence[Path], side: int) -> Iterator[Measurement]:
+    """JPEG bytes -> what a model sees, by one thread."""
+    small = [path.read_bytes() for path in photos[:NAIVE_PHOTOS]]
+    large = [_enlarged(data) for data in small[:8]]
+    slow, fast = _slow_square(side), _fast_square(side)
+    for case, files in (("as they are", small), ("2,048 pixels", large)):
+        yield from in_turns(
+            "decode photos",
+            case,
+            "ms",
+            {
+                "Pillow and float transforms": partial(each_ms, slow, files),
+                "retrieval": partial(each_ms, fast, files),
+            },
+            baseline=("Pillow and float transforms",),
+        )
+
+
+def _bench_texts(shown: str, naive: OpenClipEncoder, fast: Encoder) -> Iterator[Measurement]:
+    tower = "causal tower" if TextTower(naive.model).cuts else "tower without a causal mask"
+    queries = (" ".join(words) for words in itertools.permutations(WORDS, 4))
+
+    def ask(encoder: Encoder) -> Callable[[], float]:
+        # No text comes twice: nothing that remembers could help.
+        return lambda: each_ms(
+            lambda text: encoder.encode_texts([text]), list(itertools.islice(queries, QUERIES))
+        )
+
+    yield from in_turns(
+        "encode one query",
+        f"{shown}, {tower}",
+        "ms",
+        {"naive torch": ask(naive), f"retrieval ({fast.backend})": ask(fast)},
+        baseline=("naive torch",),
+    )
+
+
+def _rate(work: Callable[[], Any], count: int) -> float:
+    started = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - started)
+
+
+def _naive(encoder: OpenClipEncoder, photos: Sequence[Path], batch: int) -> Callable[[], None]:
+    """What the examples of open_clip do: open, transform, stack, encode."""
+    config = open_clip.get_model_preprocess_cfg(encoder.model)
+    transform = open_clip.image_transform(
+        encoder.image_size, is_train=False, mean=config["mean"], std=config["std"]
+    )
+
+    def run() -> None:
+        with torch.no_grad():
+            for start in range(0, len(photos), batch):
+                pixels = [transform(Image.open(path)) for path in photos[start : start + batch]]
+                encoder.model.encode_image(torch.stack(pixels))
+
+    return run
+
+
+def _embed(photos: Sequence[Path], encoder: Encoder, settings: Settings) -> None:
+    """As the indexer does it, without its database."""
+    reader = SourceReader(photos[0].parent, settings, encoder)
+    waiting: list[Any] = []
+    for item in reader.stream(map(_record, photos), None, None):
+        assert isinstance(item, Prepared)
+        waiting += item.squares.values()
+        if len(waiting) >= settings.batch_size:
+            encoder.encode_images(waiting)
+            waiting = []
+    encoder.encode_images(waiting)
+
+
+def _record(path: Path) -> ProductRecord:
+    return ProductRecord(path.name, "", "", None, None, None, {}, (path.name,), path.parent)
+
+
+def _nearness(theirs: Vectors, ours: Vectors) -> dict[str, float]:
+    near = [
+        np.argsort(-(v @ v.T), axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1] for v in (theirs, ours)
+    ]
+    shared = [len(np.intersect1d(a, b)) / NEIGHBOURS for a, b in zip(*near, strict=True)]
+    cosine = np.einsum("nd,nd->n", theirs, ours)
+    return {
+        "neighbours_kept": round(float(np.mean(shared)), 4),
+        "least_cosine": round(float(cosine.min()), 5),
+    }
+
+
+def _decoded(path: Path, side: int) -> Image.Image:
+    return decode_photo(path.read_bytes(), 10**9, side).pixels
+
+
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def _enlarged(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    _opened(data).convert("RGB").resize((2048, 2048), Image.Resampling.BICUBIC).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def _slow_square(side: int) -> Callable[[bytes], Any]:
+    transform = open_clip.image_transform(side, is_train=False)
+    return lambda data: transform(_opened(data))
+
+
+def _fast_square(side: int) -> Callable[[bytes], Any]:
+    resize = resize_by_torch("bicubic")
+    return lambda data: fit_square(
+        decode_photo(data, 10**9, side).pixels, side, "letterbox", resize
+    )

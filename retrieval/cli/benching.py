@@ -1,0 +1,148 @@
+"""`retrieval bench`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from retrieval.cli.common import common_options, console, model_options, note, print_json
+from retrieval.errors import SourceError
+from retrieval.progress import Progress, for_this_terminal
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.bench.measuring import Measurement
+
+SUITES = ("encode", "search", "growth", "serve")
+SAMPLES = Path("samples/images")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    settings: Settings
+    photos: Path
+    count: int
+    models: tuple[str, ...]
+    sizes: list[int]
+    progress: Progress
+
+    def run(self, suite: str, folder: Path) -> Iterator[Measurement]:
+        """Measures one of SUITES; `folder` is for what it writes meanwhile."""
+        return {
+            "encode": self._encode,
+            "search": self._search,
+            "growth": self._growth,
+            "serve": self._serve,
+        }[suite](folder)
+
+    def _encode(self, folder: Path) -> Iterator[Measurement]:
+        from retrieval.bench import encoding
+
+        found = sorted(path for path in self.photos.glob("*.jp*g"))[: self.count]
+        if len(found) < 2 * encoding.NEIGHBOURS:
+            raise SourceError(f"{self.photos} has too few JPEGs to measure by; give --photos")
+        yield from encoding.bench_decoding(found, 224)
+        for name in self.models:
+            architecture = name.removeprefix(encoding.RANDOM)
+            if name != architecture:
+                name = encoding.random_model(architecture, folder / architecture)
+            yield from encoding.bench_encoding(architecture, name, found, self.settings)
+
+    def _search(self, folder: Path) -> Iterator[Measurement]:  # noqa: ARG002 - as the others
+        from retrieval.bench.searching import bench_search
+
+        for size in self.sizes:
+            yield from bench_search(size, self.settings.exact_limit, self.settings.recall_goal)
+
+    def _growth(self, folder: Path) -> Iterator[Measurement]:  # noqa: ARG002 - as the others
+        from retrieval.bench.growing import bench_growth
+        from retrieval.encoders import STARTER, load_encoder
+
+        encoder = load_encoder(STARTER, self.settings)
+        yield from bench_growth(self.sizes, encoder, self.settings, self.progress)
+
+    def _serve(self, folder: Path) -> Iterator[Measurement]:  # noqa: ARG002 - as the others
+        from retrieval.bench.serving import bench_serving
+
+        return bench_serving(self.settings.index)
+
+
+@click.command()
+@click.argument("suites", nargs=-1, type=click.Choice(SUITES))
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path),
+    default=SAMPLES,
+    show_default=True,
+    help="Folder of JPEGs to encode.",
+)
+@click.option("--count", default=256, show_default=True, help="Of them, at most.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="Models to encode by; random:ARCHITECTURE has random weights [default: starter].",
+)
+@click.option(
+    "--sizes",
+    default="1000,10000,100000",
+    show_default=True,
+    help="Vectors to search among, and products to grow to.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Write JSON, tables, plots."
+)
+@model_options
+@common_options
+def bench(
+    settings: Settings,
+    as_json: bool,
+    suites: tuple[str, ...],
+    photos: Path,
+    count: int,
+    models: tuple[str, ...],
+    sizes: str,
+    out: Path | None,
+) -> None:
+    """Measure speed and memory on this machine, each beside what it is compared with.
+
+    SUITES: encode (photos and words to vectors), search (among vectors), growth (whole catalogs),
+    serve (the server of --index under load); all where none is named.
+    """
+    from retrieval.bench.goals import hold_against_goals
+    from retrieval.bench.machine import describe_machine
+    from retrieval.bench.reporting import document, tables, write_results
+
+    machine = describe_machine()
+    plan = _Plan(
+        settings, photos, count, models or ("starter",), _sizes(sizes), for_this_terminal()
+    )
+    found = []
+    with tempfile.TemporaryDirectory(prefix="retrieval-bench-") as folder:
+        for suite in suites or SUITES:
+            for one in plan.run(suite, Path(folder)):
+                found.append(one)
+                note(f"{one.suite}, {one.case}, {one.method}: {one.median:,.4g} {one.unit}")
+    goals = hold_against_goals(found)
+    if out is not None:
+        write_results(out, machine, found, goals)
+    if as_json:
+        print_json(document(machine, found, goals))
+    else:
+        console().print(tables(machine, found, goals))
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        sizes = [int(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 1_000:
+        raise click.UsageError("--sizes: whole numbers from 1000, separated by commas")
+    return sizes

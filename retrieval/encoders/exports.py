@@ -1,0 +1,116 @@
+"""Where models lie that were made ready for the fast path, and what is written beside them.
+
+An export belongs to one model, one way to fit photos, and one machine. Nothing here imports torch
+or OpenVINO.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from retrieval.encoders.names import ModelName
+from retrieval.settings import Settings
+
+FORMAT = 1
+META = "export.json"
+IMAGE_MODEL = "image.xml"
+TEXT_MODEL = "text.xml"
+COMPILED = "compiled"
+WEIGHTS = ("*.safetensors", "*.bin", "*.pth", "*.json")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export is, or why there is none.
+
+    Attributes:
+        details: of the torch model it was made of, and equal to it in all that its vectors depend
+            on: see `retrieval.encoders.base.EncoderDetails`.
+        refused: why it must not be used, or None; then nothing below matters.
+        precision: `bf16` or `f32`, what the arithmetic is done in.
+        context: tokens that the text tower sees.
+        cuts: the text tower gives the same where what follows the last token is left out.
+        start, end: tokens around a text; None where open_clip's own tokenizer is needed.
+        cost: see `retrieval.encoders.base.Encoder.cost`.
+        check: how near the export is to the model: see `retrieval.encoders.exporting`.
+    """
+
+    details: dict[str, Any]
+    refused: str | None = None
+    precision: str = "f32"
+    dim: int = 0
+    context: int = 0
+    cuts: bool = False
+    start: int | None = None
+    end: int | None = None
+    cost: dict[str, dict[str, int]] | None = None
+    check: dict[str, float] | None = None
+
+
+def export_folder(name: ModelName, settings: Settings) -> Path:
+    """The folder of a model's export, whether there is one or not."""
+    cache = settings.cache or user_cache_path("retrieval")
+    told = {
+        "format": FORMAT,
+        "model": name.given if name.folder is None else _files(name.folder),
+        "fit": settings.fit,
+        "versions": [version(package) for package in ("open_clip_torch", "openvino", "torch")],
+        "precision": settings.precision,
+    }
+    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
+    return Path(cache) / "openvino" / key
+
+
+def read_export(folder: Path) -> Export | None:
+    """What lies in a folder; None where it is not whole, or not there."""
+    try:
+        return Export(**json.loads((folder / META).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def writing_export(folder: Path) -> Iterator[Path | None]:
+    """A new folder to fill, which takes the place of `folder` at the end.
+
+    None where another process has filled it while this one waited.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if read_export(folder) is not None:
+            yield None
+            return
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            yield partial
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def forget_export(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_meta(folder: Path, export: Export) -> None:
+    (folder / META).write_text(json.dumps(asdict(export)), "utf-8")
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    """The files of a local model: a model that is put in its place is another one."""
+    found = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    stats = [(path, path.stat()) for path in found]
+    return [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in stats]

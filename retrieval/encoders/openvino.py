@@ -1,0 +1,121 @@
+"""The fast path on a CPU: a model's export, run by OpenVINO. Torch is not needed for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
+from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export
+from retrieval.encoders.runtime import compiled, run
+from retrieval.encoders.splitting import encode_split
+from retrieval.encoders.tokenizing import ClipTokenizer, Tokens
+from retrieval.images import Resize, fit_square, resize_by
+
+SPECIAL_TOKENS = 2
+IMAGES_A_REQUEST = 8
+TEXTS_A_REQUEST = 16
+# Torch resizes eight times as fast, and takes seconds and half a gigabyte to import.
+RESIZED_BEFORE_TORCH = 256
+
+
+class OpenVinoEncoder:
+    """Implements `retrieval.encoders.base.Encoder`; safe to share between threads.
+
+    Its vectors are those of the torch model but for rounding, and carry its fingerprint.
+    """
+
+    def __init__(self, name: str, folder: Path, export: Export, *, bulk: bool = False) -> None:
+        """Compiles both towers, or takes them as they were compiled before.
+
+        Args:
+            bulk: many photos will be encoded.
+        """
+        self.name = name
+        self.details = EncoderDetails(**export.details)
+        self.fingerprint = self.details.fingerprint()
+        self.backend = f"openvino {export.precision}"
+        self.dim = export.dim
+        self.image_size = int(export.details["preprocess"]["size"])
+        self._export = export
+        self._images = compiled(folder / IMAGE_MODEL, export.precision)
+        self._texts = compiled(folder / TEXT_MODEL, export.precision)
+        self._tokenize, self._count = _tokenizer(name, folder, export)
+        mode = export.details["preprocess"]["interpolation"]
+        self._resize = _Resizing(mode) if bulk else resize_by(Image.Resampling[mode.upper()])
+
+    def prepare(self, pixels: Image.Image) -> Square:
+        return fit_square(pixels, self.image_size, self.details.preprocess["fit"], self._resize)
+
+    def encode_images(self, squares: Sequence[Square]) -> Vectors:
+        if not len(squares):
+            return np.empty((0, self.dim), dtype=np.float32)
+        starts = range(0, len(squares), IMAGES_A_REQUEST)
+        batches = (np.stack(squares[start : start + IMAGES_A_REQUEST]) for start in starts)
+        return normalise(run(self._images, batches))
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        if not len(texts):
+            return np.empty((0, self.dim), dtype=np.float32)
+        limit = max(1, self._export.context - SPECIAL_TOKENS)
+        return encode_split(texts, self._count, limit, self._encode_parts)
+
+    def cost(self) -> dict[str, dict[str, int]]:
+        assert self._export.cost is not None
+        return self._export.cost
+
+    def _encode_parts(self, parts: Sequence[str]) -> Vectors:
+        """Texts that fit, the short ones with one another: a batch is as long as its longest."""
+        tokens = self._tokenize(parts)
+        lengths = np.array([np.flatnonzero(row)[-1] + 1 for row in tokens])
+        order = np.argsort(lengths, kind="stable")
+        made = normalise(run(self._texts, self._text_batches(tokens[order], lengths[order])))
+        vectors = np.empty_like(made)
+        vectors[order] = made
+        return vectors
+
+    def _text_batches(self, tokens: Tokens, lengths: npt.NDArray[np.int64]) -> Iterator[Tokens]:
+        for start in range(0, len(tokens), TEXTS_A_REQUEST):
+            batch = tokens[start : start + TEXTS_A_REQUEST]
+            if self._export.cuts:
+                batch = batch[:, : lengths[start : start + TEXTS_A_REQUEST].max()]
+            yield np.ascontiguousarray(batch)
+
+
+def _tokenizer(
+    name: str, folder: Path, export: Export
+) -> tuple[Callable[[Sequence[str]], Tokens], Callable[[str], int]]:
+    """Texts -> tokens, and how many a text has."""
+    if export.start is not None and export.end is not None:
+        made = ClipTokenizer.load(folder, export.start, export.end, export.context)
+        return made, made.count
+    from retrieval.encoders.openclip import OpenClipTokenizer
+
+    theirs = OpenClipTokenizer(name)
+    return (lambda texts: theirs(texts).numpy()), theirs.count
+
+
+class _Resizing:
+    """Pillow's way for the first photos, torch's from then on: the same but for rounding."""
+
+    def __init__(self, mode: str) -> None:
+        self._mode = mode
+        self._resize: Resize = resize_by(Image.Resampling[mode.upper()])
+        self._left = RESIZED_BEFORE_TORCH
+        self._lock = threading.Lock()
+
+    def __call__(self, pixels: Image.Image, size: tuple[int, int]) -> npt.NDArray[Any]:
+        if self._left > 0:
+            with self._lock:
+                self._left -= 1
+                if self._left == 0:
+                    from retrieval.encoders.openclip import resize_by_torch
+
+                    self._resize = resize_by_torch(self._mode)
+        return self._resize(pixels, size)

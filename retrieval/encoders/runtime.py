@@ -1,0 +1,86 @@
+"""OpenVINO behind a few functions: compile a model for this machine, and run batches through it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.encoders.exports import COMPILED
+
+# More streams hold more memory, and stop gaining where the cores share what they read.
+MOST_STREAMS = 4
+
+
+@functools.cache
+def openvino() -> Any:
+    """The library, without its telemetry: on import it would write to the home folder and report
+    to a server of its makers; without that package it does neither."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    return openvino().Core()
+
+
+def bf16_runs_here() -> bool:
+    """Whether the CPU multiplies bfloat16 by itself; emulated, it would be slower than float32."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compiled(path: Path, precision: str) -> Any:
+    """A model for this machine, by one thread a stream; what that took is kept beside it."""
+    options = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "NUM_STREAMS": min(MOST_STREAMS, cores()),
+        "INFERENCE_NUM_THREADS": cores(),
+        # Pinned, two processes on one machine would share a core while another idles.
+        "ENABLE_CPU_PINNING": False,
+        "CACHE_DIR": str(path.parent / COMPILED),
+    }
+    return _core().compile_model(str(path), "CPU", options)
+
+
+def run(model: Any, batches: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    """What a model makes of each batch, one below the other; as many run at once as it has streams.
+
+    Safe to call from several threads: each call has requests of its own. A request that is shared
+    gives wrong vectors without a word.
+    """
+    streams = int(model.get_property("NUM_STREAMS"))
+    idle = [model.create_infer_request() for _ in range(streams)]
+    running: deque[tuple[Any, npt.NDArray[Any]]] = deque()
+    made: list[npt.NDArray[np.float32]] = []
+
+    def finish() -> None:
+        request, _ = running.popleft()
+        request.wait()
+        made.append(request.get_output_tensor().data.copy())
+        idle.append(request)
+
+    for batch in batches:
+        if not idle:
+            finish()
+        request = idle.pop()
+        request.set_input_tensor(openvino().Tensor(batch))
+        request.start_async()
+        running.append((request, batch))  # the request reads the array itself, not a copy
+    while running:
+        finish()
+    return np.concatenate(made)

@@ -1,0 +1,90 @@
+"""The index of the live generation, changed where rows have changed, in place of a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import IndexDamaged
+from retrieval.vectors.ann import AnnIndex, Ids
+
+# Cells and codes are learnt from the vectors that were there: with more of them changed, what is
+# learnt fits no longer, and learning it anew is cheap beside embedding so many.
+CHANGED_SHARE = 0.1
+COMPARED_AT_ONCE = 65_536
+CHANGEABLE = ("ivf", "ivf-sq8", "ivf-pq4")
+
+
+@dataclass(frozen=True)
+class Before:
+    """A gallery as it is live.
+
+    Attributes:
+        folder: of its generation.
+        kind, width, depth: of its index.
+        built: vectors that it was learnt from; changed: how many came or went since.
+    """
+
+    folder: Path
+    kind: str
+    width: int
+    depth: int
+    built: int
+    changed: int
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """An index that shows the new rows, and how many of its rows changed since it was built."""
+
+    index: AnnIndex
+    changed: int
+
+
+def take_over(
+    before: Before, name: str, kind: str, vectors: npt.NDArray[np.float16], ids: Ids
+) -> TakenOver | None:
+    """The index of a gallery with `vectors` (n, d) under `ids` (n,), ascending.
+
+    None where it must be built anew: another type, too much of it changed, or a damaged file.
+    """
+    if kind != before.kind or kind not in CHANGEABLE or not before.built:
+        return None
+    try:
+        old_ids = np.load(before.folder / f"{name}.ids.npy")
+        old_vectors = np.load(before.folder / f"{name}.vectors.npy", mmap_mode="r")
+        stays = _unchanged(old_ids, old_vectors, ids, vectors)
+        gone = old_ids[~stays]
+        new = np.flatnonzero(~np.isin(ids, old_ids[stays], assume_unique=True))
+        changed = before.changed + len(gone) + len(new)
+        if changed > CHANGED_SHARE * before.built:
+            return None
+        path = before.folder / f"{name}.faiss"
+        index = AnnIndex.load(path, kind, before.width, before.depth, to_change=True)
+    except (OSError, ValueError, IndexDamaged):
+        return None
+    index.change(gone, vectors[new], ids[new])
+    return TakenOver(index, changed)
+
+
+def _unchanged(
+    old_ids: Ids,
+    old_vectors: npt.NDArray[np.float16],
+    ids: Ids,
+    vectors: npt.NDArray[np.float16],
+) -> npt.NDArray[np.bool_]:
+    """(m,) which old rows are there still, with the same vector."""
+    if not len(ids) or old_vectors.shape[1] != vectors.shape[1]:
+        return np.zeros(len(old_ids), dtype=np.bool_)
+    places = np.searchsorted(ids, old_ids).clip(max=len(ids) - 1)
+    stays = np.asarray(ids[places] == old_ids)
+    for start in range(0, len(old_ids), COMPARED_AT_ONCE):
+        part = slice(start, start + COMPARED_AT_ONCE)
+        old, new = (
+            np.asarray(v).view(np.int16) for v in (old_vectors[part], vectors[places[part]])
+        )
+        stays[part] &= (old == new).all(axis=1)
+    return stays
