@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageFilter
 
-from retrieval.encoders.openclip import resize_by_torch
+from retrieval.encoders.resizing import resize_by_torch
 from retrieval.errors import ImageError
 from retrieval.images import Photo, decode_photo, fit_square, read_photo_bytes, resize_by
 from tests.conftest import draw_product

@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
 from retrieval.encoders import Encoder, Vectors, load_encoder
 from retrieval.encoders.exporting import TextTower
-from retrieval.encoders.openclip import OpenClipEncoder, resize_by_torch
+from retrieval.encoders.openclip import OpenClipEncoder
+from retrieval.encoders.resizing import resize_by_torch
 from retrieval.images import decode_photo, fit_square
 from retrieval.preparing import Prepared, SourceReader
 from retrieval.products import ProductRecord

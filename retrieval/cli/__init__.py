@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from retrieval import __version__
-from retrieval.cli import adapting, benching, evaluating, indexing, maintenance, searching, serving
 from retrieval.cli.common import run_main
 
 __all__ = ["cli", "main"]
 
+# In the order of `--help`, each with the module that it stands in.
+COMMANDS = {
+    "index": "indexing",
+    "search": "searching",
+    "evaluate": "evaluating",
+    "adapt": "adapting",
+    "rebuild": "maintenance",
+    "verify": "maintenance",
+    "generations": "maintenance",
+    "rollback": "maintenance",
+    "serve": "serving",
+    "models": "indexing",
+    "bench": "benching",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: a search need not wait for what adapts a model."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"retrieval.cli.{COMMANDS[name]}"), name)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="retrieval")
 def cli() -> None:
     """Search a product catalog by words, by photo, or by both.
 
     Start with `retrieval index SOURCE`, then `retrieval search "what you look for"`.
     """
-
-
-for command in (
-    indexing.index,
-    searching.search,
-    evaluating.evaluate,
-    adapting.adapt,
-    maintenance.rebuild,
-    maintenance.verify,
-    maintenance.generations,
-    maintenance.rollback,
-    serving.serve,
-    indexing.models,
-    benching.bench,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

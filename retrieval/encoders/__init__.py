@@ -106,13 +106,13 @@ def _fast_encoder(name: str, folder: Path, settings: Settings, *, bulk: bool) ->
     export = read_export(folder)
     if export is not None and export.refused is None:
         try:
-            return OpenVinoEncoder(name, folder, export, bulk=bulk)
+            return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
         except (RuntimeError, OSError, KeyError, ValueError):
             forget_export(folder)  # a damaged one is made again
             export = None
     export = export or _made_ready(name, settings, folder)
     if export.refused is None:
-        return OpenVinoEncoder(name, folder, export, bulk=bulk)
+        return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
     if settings.backend == "openvino":
         raise EncoderError(
             f"model {name} cannot be run by OpenVINO ({export.refused}); use --backend torch"

@@ -68,6 +68,7 @@ def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
         tokenizer.save(folder)
     export = Export(
         details=encoder.details.as_dict(),
+        own_fit=encoder.own_fit,
         precision=precision,
         dim=encoder.dim,
         context=encoder.context,

@@ -1,7 +1,7 @@
 """Where models lie that were made ready for the fast path, and what is written beside them.
 
-An export belongs to one model, one way to fit photos, and one machine. Nothing here imports torch
-or OpenVINO.
+An export belongs to one model and one machine, and serves every way to fit photos. Nothing here
+imports torch or OpenVINO.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Export:
     Attributes:
         details: of the torch model it was made of, and equal to it in all that its vectors depend
             on: see `retrieval.encoders.base.EncoderDetails`.
+        own_fit: how photos were fitted when the model was trained.
         refused: why it must not be used, or None; then nothing below matters.
         precision: `bf16` or `f32`, what the arithmetic is done in.
         context: tokens that the text tower sees.
@@ -48,6 +49,7 @@ class Export:
     """
 
     details: dict[str, Any]
+    own_fit: str = "crop"
     refused: str | None = None
     precision: str = "f32"
     dim: int = 0
@@ -65,7 +67,6 @@ def export_folder(name: ModelName, settings: Settings) -> Path:
     told = {
         "format": FORMAT,
         "model": name.given if name.folder is None else _files(name.folder),
-        "fit": settings.fit,
         "versions": [version(package) for package in ("open_clip_torch", "openvino", "torch")],
         "precision": settings.precision,
     }

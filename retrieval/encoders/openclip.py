@@ -10,19 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import open_clip
 import torch
 from PIL import Image
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import interpolate
 from torch.utils.flop_counter import FlopCounterMode
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
+from retrieval.encoders.resizing import resize_by_torch
 from retrieval.encoders.splitting import encode_split
 from retrieval.errors import EncoderError
-from retrieval.images import Fit, Resize, fit_square
+from retrieval.images import Fit, fit_square
 from retrieval.settings import Settings
 
 HUB_ADDRESS = "https://huggingface.co"
@@ -56,11 +55,8 @@ class OpenClipEncoder:
         self.backend = f"torch {self._device.type} {'fp16' if self._autocast else 'fp32'}"
         preprocess = open_clip.get_model_preprocess_cfg(self.model)
         self.image_size = _square_size(preprocess, name)
-        self._fit: Fit = (
-            _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
-            if settings.fit == "model"
-            else settings.fit or "letterbox"
-        )
+        self.own_fit: Fit = _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
+        self._fit: Fit = self.own_fit if settings.fit == "model" else settings.fit or "letterbox"
         mode = "bilinear" if preprocess.get("interpolation") == "bilinear" else "bicubic"
         self._resize = resize_by_torch(mode)
         mean, std = preprocess["mean"], preprocess["std"]
@@ -168,17 +164,6 @@ class OpenClipTokenizer:
                 # leaves room for two only.
                 return max(0, len(wrapped(text)["input_ids"]) - SPECIAL_TOKENS)
             return int((self.inner([text]) != 0).sum())
-
-
-def resize_by_torch(mode: str) -> Resize:
-    """As Pillow resizes, but for rounding, in an eighth of the time: torch has vector kernels."""
-
-    def resize(pixels: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        whole = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
-        made = interpolate(whole, (size[1], size[0]), mode=mode, antialias=True)
-        return np.asarray(made[0].permute(1, 2, 0).numpy())
-
-    return resize
 
 
 def known_models() -> list[dict[str, Any]]:

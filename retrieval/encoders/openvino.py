@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +11,15 @@ from PIL import Image
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export
+from retrieval.encoders.resizing import BulkResize
 from retrieval.encoders.runtime import compiled, run
 from retrieval.encoders.splitting import encode_split
 from retrieval.encoders.tokenizing import ClipTokenizer, Tokens
-from retrieval.images import Resize, fit_square, resize_by
+from retrieval.images import Fit, fit_square, resize_by
 
 SPECIAL_TOKENS = 2
 IMAGES_A_REQUEST = 8
 TEXTS_A_REQUEST = 16
-# Torch resizes eight times as fast, and takes seconds and half a gigabyte to import.
-RESIZED_BEFORE_TORCH = 256
 
 
 class OpenVinoEncoder:
@@ -31,14 +28,19 @@ class OpenVinoEncoder:
     Its vectors are those of the torch model but for rounding, and carry its fingerprint.
     """
 
-    def __init__(self, name: str, folder: Path, export: Export, *, bulk: bool = False) -> None:
+    def __init__(
+        self, name: str, folder: Path, export: Export, fit: str | None = None, *, bulk: bool = False
+    ) -> None:
         """Compiles both towers, or takes them as they were compiled before.
 
         Args:
+            fit: as in the settings.
             bulk: many photos will be encoded.
         """
         self.name = name
-        self.details = EncoderDetails(**export.details)
+        self._fit: Fit = export.own_fit if fit == "model" else fit or "letterbox"  # type: ignore[assignment]
+        preprocess = {**export.details["preprocess"], "fit": self._fit}
+        self.details = EncoderDetails(**{**export.details, "preprocess": preprocess})
         self.fingerprint = self.details.fingerprint()
         self.backend = f"openvino {export.precision}"
         self.dim = export.dim
@@ -48,10 +50,10 @@ class OpenVinoEncoder:
         self._texts = compiled(folder / TEXT_MODEL, export.precision)
         self._tokenize, self._count = _tokenizer(name, folder, export)
         mode = export.details["preprocess"]["interpolation"]
-        self._resize = _Resizing(mode) if bulk else resize_by(Image.Resampling[mode.upper()])
+        self._resize = BulkResize(mode) if bulk else resize_by(Image.Resampling[mode.upper()])
 
     def prepare(self, pixels: Image.Image) -> Square:
-        return fit_square(pixels, self.image_size, self.details.preprocess["fit"], self._resize)
+        return fit_square(pixels, self.image_size, self._fit, self._resize)
 
     def encode_images(self, squares: Sequence[Square]) -> Vectors:
         if not len(squares):
@@ -99,23 +101,3 @@ def _tokenizer(
 
     theirs = OpenClipTokenizer(name)
     return (lambda texts: theirs(texts).numpy()), theirs.count
-
-
-class _Resizing:
-    """Pillow's way for the first photos, torch's from then on: the same but for rounding."""
-
-    def __init__(self, mode: str) -> None:
-        self._mode = mode
-        self._resize: Resize = resize_by(Image.Resampling[mode.upper()])
-        self._left = RESIZED_BEFORE_TORCH
-        self._lock = threading.Lock()
-
-    def __call__(self, pixels: Image.Image, size: tuple[int, int]) -> npt.NDArray[Any]:
-        if self._left > 0:
-            with self._lock:
-                self._left -= 1
-                if self._left == 0:
-                    from retrieval.encoders.openclip import resize_by_torch
-
-                    self._resize = resize_by_torch(self._mode)
-        return self._resize(pixels, size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 Tokens = npt.NDArray[np.int64]
 
 FILE_NAME = "tokenizer.json"
+REMEMBERED_WORDS = 50_000
+LONGEST_WORD = 30
 # How CLIP cuts a text before it looks for pairs: endings, words, single digits, all else.
 _PIECES = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
 _SPACE = re.compile(r"\s+")
@@ -53,6 +56,8 @@ class ClipTokenizer:
         self.start = start
         self.end = end
         self._context = context
+        # Long texts are split by the tokens of their words, and words come again and again.
+        self._count_word = lru_cache(REMEMBERED_WORDS)(lambda word: len(self.encode(word)))
 
     @classmethod
     def load(cls, folder: Path, start: int, end: int, context: int) -> ClipTokenizer:
@@ -87,7 +92,7 @@ class ClipTokenizer:
 
     def count(self, text: str) -> int:
         """Tokens of a text, without those for its start and end."""
-        return len(self.encode(text))
+        return self._count_word(text) if len(text) <= LONGEST_WORD else len(self.encode(text))
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """Int64 (n, context): start, tokens, end, then zeros; what is too long is cut."""
