@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from retrieval.catalog.lexical import match_expression
+from retrieval.catalog.lexical import match_expression, query_words, telling_words
 from retrieval.catalog.snapshot import Card
-from retrieval.encoders import Encoder, Square, Vectors, normalise
+from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
 from retrieval.query import ImageInput, Query
 from retrieval.ranking import POOL, Part, Products, compose, fuse, rank_products
@@ -19,7 +23,7 @@ from retrieval.reader import Reader
 from retrieval.results import Hit, Matched, SearchResult
 from retrieval.stages import Stages
 from retrieval.vectors.ann import Mask
-from retrieval.vectors.gallery import Scores
+from retrieval.vectors.gallery import Positions, Scores
 
 MODALITY = {"images": "image", "texts": "text"}
 # With a photo or a likeness, words only move what is near it already.
@@ -37,6 +41,20 @@ class Source(Protocol):
     def encoder_of(self, reader: Reader) -> Encoder: ...
 
     def read_image(self, image: ImageInput, encoder: Encoder) -> Square: ...
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A photo or a text of a product, as the query matches it."""
+
+    gallery: str
+    row: Any
+    cosine: float
+    strength: float | None
+
+    @property
+    def comparable(self) -> float:
+        return -1.0 if self.strength is None else self.strength
 
 
 class Answer:
@@ -209,7 +227,11 @@ class Answer:
 
     def _word_matches(self, *, every: bool) -> Products:
         query, snapshot = self._query, self._reader.snapshot
-        expression = match_expression(query.text, query.minus, every=every)
+        words = query_words(query.text)
+        if not every and query.mode != "lexical":
+            with self._stage("catalog"):
+                words = telling_words(words, snapshot.holding)
+        expression = match_expression(words, query.minus, every=every)
         if expression is None:
             return np.empty(0, np.int64)
         # A filter comes after, and pages of words alone may go to the end: then all are needed.
@@ -239,19 +261,24 @@ class Answer:
 
     def _hits(self, products: Products, scores: Scores) -> list[Hit]:
         snapshot = self._reader.snapshot
-        ids = [int(snapshot.product_ids[position]) for position in products]
+        ids = snapshot.product_ids[products].tolist()
         with self._stage("catalog"):
-            cards = snapshot.cards(ids)
+            found = snapshot.cards(ids)
+        cards = [found[product_id] for product_id in ids]
+        with self._stage("search"):
+            best = self._best_rows(cards)
+        root = self._source.index.resolve()
+        ranks = itertools.count(self._query.offset + 1)
         return [
-            self._hit(rank, int(position), cards[product_id], float(score))
-            for rank, (position, product_id, score) in enumerate(
-                zip(products, ids, scores, strict=True), start=self._query.offset + 1
-            )
+            self._hit(rank, int(position), card, float(score), best.get(card.id), root)
+            for rank, position, card, score in zip(ranks, products, cards, scores, strict=False)
         ]
 
-    def _hit(self, rank: int, position: int, card: Card, score: float) -> Hit:
-        matched, strength = self._match(position, card)
-        paths = tuple(openable(self._source.index, image.path) for image in card.images)
+    def _hit(
+        self, rank: int, position: int, card: Card, score: float, best: _Row | None, root: Path
+    ) -> Hit:
+        matched, strength = self._match(position, best, root)
+        paths = tuple(openable(root, image.path) for image in card.images)
         by_words = position in self._by_words
         return Hit(
             rank=rank,
@@ -270,52 +297,58 @@ class Answer:
             weak=not by_words and strength is not None and strength < 0.5,
         )
 
-    def _match(self, position: int, card: Card) -> tuple[Matched, float | None]:
-        """The photo or text of a product that the query matches best, and how strongly."""
-        if position == self._by_id:
-            return Matched("id"), 1.0
-        best: tuple[float, float, str, int] | None = None
-        rows = {
-            "images": [image.id for image in card.images],
-            "texts": [text.id for text in card.texts],
-        }
+    def _best_rows(self, cards: Sequence[Card]) -> dict[int, _Row]:
+        """For each card the photo or text that the query matches best, and how strongly."""
+        best: dict[int, _Row] = {}
         for name, query in self._composed.items():
             gallery = self._reader.galleries[name]
-            if not rows[name]:
+            shown: list[tuple[int, Any]] = [
+                (card.id, row)
+                for card in cards
+                for row in (card.images if name == "images" else card.texts)
+            ]
+            if not shown:
                 continue
-            positions = gallery.positions_of(np.array(rows[name], dtype=np.int64))
+            positions = gallery.positions_of(np.array([row.id for _, row in shown], np.int64))
             scores = gallery.score(query, positions)
-            winner = int(np.argmax(scores))
-            vector = np.asarray(gallery.vectors[positions[winner]], dtype=np.float32)
-            strength = self._strength(name, vector)
-            # Without calibration strengths of the two kinds cannot be compared: photos first.
-            candidate = (
-                -1.0 if strength is None else strength,
-                float(scores[winner]),
-                name,
-                winner,
-            )
-            if best is None or candidate[0] > best[0]:
-                best = candidate
+            strengths = self._strengths(name, positions)
+            of_gallery: dict[int, _Row] = {}
+            for number, (owner, row) in enumerate(shown):
+                strength = None if strengths is None else float(strengths[number])
+                one = _Row(name, row, float(scores[number]), strength)
+                if owner not in of_gallery or one.cosine > of_gallery[owner].cosine:
+                    of_gallery[owner] = one
+            for owner, one in of_gallery.items():
+                # Without calibration strengths of the two kinds cannot be compared: photos first.
+                if owner not in best or one.comparable > best[owner].comparable:
+                    best[owner] = one
+        return best
+
+    def _match(self, position: int, best: _Row | None, root: Path) -> tuple[Matched, float | None]:
+        """Why a product was found, and how strongly."""
+        if position == self._by_id:
+            return Matched("id"), 1.0
         if best is None:
             return Matched("words"), None
-        strength, cosine, name, winner = best
-        found = None if strength < 0 else strength
-        if position in self._by_words and (found is None or found < 0.5):
-            return Matched("words", cosine=None), found
-        if name == "images":
-            path = openable(self._source.index, card.images[winner].path)
-            return Matched("image", image=path, cosine=cosine), found
-        text = card.texts[winner]
-        return Matched("text", field=text.field, text=text.content, cosine=cosine), found
+        strength = best.strength
+        if position in self._by_words and (strength is None or strength < 0.5):
+            return Matched("words", cosine=None), strength
+        if best.gallery == "images":
+            path = openable(root, best.row.path)
+            return Matched("image", image=path, cosine=best.cosine), strength
+        text = best.row
+        return Matched("text", field=text.field, text=text.content, cosine=best.cosine), strength
 
-    def _strength(self, gallery: str, vector: Vectors) -> float | None:
-        """The mean of the parts' strengths, by their weights; parts that push away do not count."""
-        total = weights = 0.0
+    def _strengths(self, gallery: str, positions: Positions) -> npt.NDArray[np.float64] | None:
+        """(n,) the mean of the parts' strengths, by their weights; parts that push away do not
+        count. None where the catalog is too small to say."""
+        rows = np.asarray(self._reader.galleries[gallery].vectors[positions], dtype=np.float32)
+        total, weights = np.zeros(len(rows)), 0.0
         for part in self._parts:
             calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
             if part.weight > 0 and calibration is not None:
-                total += part.weight * calibration.strength(float(part.vector @ vector))
+                cosines = (rows @ part.vector).tolist()
+                total += part.weight * np.array([calibration.strength(one) for one in cosines])
                 weights += part.weight
         return total / weights if weights else None
 
@@ -328,8 +361,12 @@ def _extended(
     return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])
 
 
-def openable(index: Path, stored: str) -> str:
-    """A stored path, which is relative to the index, as one that can be opened from here."""
-    absolute = os.path.normpath(index.resolve() / stored)
-    here = os.path.relpath(absolute)
-    return absolute if here.startswith(os.pardir) else here
+def openable(root: Path, stored: str) -> str:
+    """A stored path, which is relative to the index at `root`, as it can be opened from here.
+
+    Args:
+        root: absolute, without links.
+    """
+    absolute = os.path.normpath(f"{root}/{stored}")
+    here = f"{Path.cwd()}{os.sep}"
+    return absolute.removeprefix(here)

@@ -25,7 +25,7 @@ RRF_K = 60
 # "This lamp, but in brass": the photo says what it is, the words what is to be different.
 TEXT_BESIDE_PHOTO = 0.5
 # Each list is fused to this depth whatever the page, so that pages of one order are cut.
-POOL = 1_000
+POOL = 500
 
 
 @dataclass(frozen=True)

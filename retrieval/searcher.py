@@ -104,6 +104,7 @@ class Searcher:
     def product(self, key: str) -> Product:
         """All that is known of a product; raises NotFound where there is none."""
         card = self.card(key)
+        root = self.index.resolve()
         likes = [hit.id for hit in self.similar(key, limit=JUDGED_BY)]
         return Product(
             id=card.key,
@@ -113,7 +114,7 @@ class Searcher:
             brand=card.brand,
             price=card.price,
             attributes=card.attributes,
-            images=tuple(openable(self.index, image.path) for image in card.images),
+            images=tuple(openable(root, image.path) for image in card.images),
             words=tuple(self.words(key, likes)),
         )
 

@@ -116,13 +116,13 @@ def test_no_name_or_value_is_ever_sql(snapshot: Snapshot, field: str, value: str
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_nothing_typed_is_ever_full_text_syntax(snapshot: Snapshot, typed: str) -> None:
     for every in (True, False):
-        expression = match_expression(typed, (typed,), every=every)
+        expression = match_expression(query_words(typed), (typed,), every=every)
         if expression is not None:
             snapshot.words(expression, 10)
 
 
 def words(snapshot: Snapshot, text: str, every: bool = True, minus: tuple[str, ...] = ()) -> str:
-    expression = match_expression(text, minus, every=every)
+    expression = match_expression(query_words(text), minus, every=every)
     assert expression is not None
     cards = snapshot.cards(snapshot.product_ids.tolist())
     return " ".join(cards[product].key[0] for product, _ in snapshot.words(expression, 10))
@@ -146,7 +146,7 @@ def test_words_without_meaning_count_only_alone() -> None:
     assert query_words("a chair for the garden") == ["chair", "garden"]
     assert query_words("the one") == ["one"]
     assert query_words("to be") == ["to", "be"]
-    assert match_expression("!?", every=True) is None
+    assert match_expression(query_words("!?"), every=True) is None
 
 
 def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:

@@ -112,6 +112,7 @@ def test_what_drifts_is_refused_once_and_torch_goes_on(
 ) -> None:
     settings = Settings(cache=tmp_path)
     monkeypatch.setattr("retrieval.encoders.exporting.LEAST_COSINE", 1.1)
+    monkeypatch.setattr("retrieval.encoders.exporting.SAME_COSINE", 1.1)
     encoder = load_encoder(tiny_model, settings)
     assert encoder.backend == "torch cpu fp32"
     export = read_export(export_folder(parse_model_name(tiny_model), settings))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from retrieval.errors import ImageError
 from web.problems import Problem
-from web.searching import Asked, search
+from web.searching import Asked, Described, search
 from web.site import site
 
 
@@ -70,19 +70,19 @@ class ProductOut(BaseModel):
     words: list[str] = Field(description="words that it goes by")
 
 
-class Named(BaseModel):
+class Named(Described):
     """The id of a product, as its source names it."""
 
     product_id: str = Field(max_length=1_000)
 
 
-class UploadNamed(BaseModel):
+class UploadNamed(Described):
     """The id of an uploaded photo, as its address says it."""
 
     photo_id: str = Field(max_length=100)
 
 
-class Page(BaseModel):
+class Page(Described):
     """Which page."""
 
     limit: int = Field(20, ge=1, le=200)

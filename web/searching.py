@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from PIL import Image
 from pydantic import BaseModel, Field, field_validator
@@ -22,7 +22,22 @@ SORTS = ("best", "price", "-price")
 Words = Annotated[str, Field(max_length=MAX_WORDS)]
 
 
-class Asked(BaseModel):
+class Described(BaseModel):
+    """A model whose schema is made once: the library asks for it with each request, and making it
+    takes longer than a search."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        if args or options:
+            return super().model_json_schema(*args, **options)
+        if "_schema" not in cls.__dict__:
+            cls._schema = super().model_json_schema()
+        return cls._schema
+
+    _schema: ClassVar[dict[str, Any]]
+
+
+class Asked(Described):
     """Parameters of a search, all optional; one of `q`, `like` or a photo must be there."""
 
     q: list[Words] = Field([], max_length=8, description="words; several are averaged")

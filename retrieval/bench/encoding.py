@@ -81,7 +81,7 @@ def bench_encoding(
         rounds=ROUNDS,
         notes={f"retrieval, file to vector ({fast.backend})": near},
     )
-    yield from _bench_texts(shown, naive, fast)
+    yield from _bench_texts(shown, naive, load_encoder(name, settings))
 
 
 def bench_decoding(photos: Sequence[Path], side: int) -> Iterator[Measurement]:

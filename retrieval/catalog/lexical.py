@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 # Words that nearly every description holds; alone they say nothing of what is wanted.
 STOP_WORDS = frozenset(
     "a an and any anything are as at be but by for from has have i in into is it its me my of on "
     "or our some something that the their this to was we which will with you your".split()
 )
+SCORED_PRODUCTS = 5_000
 _WORD = re.compile(r"\w", re.UNICODE)
 
 
@@ -19,13 +21,33 @@ def query_words(text: str) -> list[str]:
     return meaning or words
 
 
-def match_expression(text: str, without: tuple[str, ...] = (), *, every: bool) -> str | None:
-    """FTS5 for products with all words of `text`, or any; None where there is nothing to find.
+def telling_words(
+    words: Sequence[str], holding: Callable[[Sequence[str]], dict[str, int]]
+) -> list[str]:
+    """Of the words of a query, the rarest, as far as SCORED_PRODUCTS hold them; in their order.
+
+    Scoring whatever has any of the words takes as long as there are such products, and those that
+    share but a common word with the query are hardly better than the rest.
+    """
+    counts = holding(list(dict.fromkeys(words)))
+    kept: set[str] = set()
+    scored = 0
+    for word in sorted(counts, key=counts.__getitem__):
+        scored += counts[word]
+        if scored > SCORED_PRODUCTS:
+            break
+        kept.add(word)
+    return [word for word in words if word in kept]
+
+
+def match_expression(
+    words: Sequence[str], without: tuple[str, ...] = (), *, every: bool
+) -> str | None:
+    """FTS5 for products with all of the words, or any; None where there is nothing to find.
 
     Each word is a quoted phrase: nothing that is typed is an operator, and a SKU such as
     `CH-1042` matches its parts in order only.
     """
-    words = query_words(text)
     if not words:
         return None
     joined = (" AND " if every else " OR ").join(map(phrase, words))

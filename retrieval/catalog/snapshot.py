@@ -28,6 +28,8 @@ from retrieval.errors import IndexDamaged
 
 FILE_NAME = "snapshot.db"
 KEPT_MASKS = 64
+KEPT_COUNTS = 20_000
+KEPT_CARDS = 10_000
 FULL_TEXT = "product_words"
 WORD_COLUMNS = ("key", "title", "description", "category", "brand", "attributes")
 _TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
@@ -109,6 +111,8 @@ class Snapshot:
         self.engine: Engine = create_engine(
             "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
         )
+        self._holding: dict[str, int] = {}
+        self._cards: dict[int, Card] = {}
         self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
         try:
             self.product_ids, self.key_order = self._read_order()
@@ -197,6 +201,20 @@ class Snapshot:
 
     def cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         """The cards of these products, by primary key."""
+        known = self._cards
+        missing = [product for product in product_ids if product not in known]
+        read = self._read_cards(missing) if missing else {}
+        found = {
+            product: read[product] if product in read else known[product]
+            for product in product_ids
+            if product in read or product in known
+        }
+        # The rows never change. A new dictionary where there are too many: other threads read it.
+        self._cards = {} if len(known) > KEPT_CARDS else known
+        self._cards.update(read)
+        return found
+
+    def _read_cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         cards: dict[int, Card] = {}
         with self.engine.connect() as connection:
             for ids in in_chunks(list(product_ids)):
@@ -224,12 +242,17 @@ class Snapshot:
 
     def holding(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
-        statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
-        with self.engine.connect() as connection:
-            return {
-                term: int(connection.execute(statement, {"match": phrase(term)}).scalar_one())
-                for term in terms
-            }
+        unknown = [term for term in terms if term not in self._holding]
+        if unknown:
+            statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
+            with self.engine.connect() as connection:
+                for term in unknown:
+                    found = connection.execute(statement, {"match": phrase(term)}).scalar_one()
+                    self._holding[term] = int(found)
+        held = {term: self._holding[term] for term in terms}
+        if len(self._holding) > KEPT_COUNTS:
+            self._holding = {}
+        return held
 
 
 def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:

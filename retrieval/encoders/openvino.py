@@ -46,8 +46,8 @@ class OpenVinoEncoder:
         self.dim = export.dim
         self.image_size = int(export.details["preprocess"]["size"])
         self._export = export
-        self._images = compiled(folder / IMAGE_MODEL, export.precision)
-        self._texts = compiled(folder / TEXT_MODEL, export.precision)
+        self._images = compiled(folder / IMAGE_MODEL, export.precision, bulk=bulk)
+        self._texts = compiled(folder / TEXT_MODEL, export.precision, bulk=bulk)
         self._tokenize, self._count = _tokenizer(name, folder, export)
         mode = export.details["preprocess"]["interpolation"]
         self._resize = BulkResize(mode) if bulk else resize_by(Image.Resampling[mode.upper()])

@@ -118,11 +118,11 @@ class Gallery:
         fetch = self._fetched(k)
         while True:
             fetch = min(fetch, available)
-            ranking = self._fetch(query, fetch, rows)
-            complete = fetch >= available or len(ranking.scores) < fetch
-            if complete or ranking.scores[-1] < ranking.scores[k - 1] - TIE:
+            found = self._fetch(query, fetch, rows)
+            ranking = self._scan(query, k, found)
+            if fetch >= available or len(found) < fetch or len(ranking.scores) < len(found):
                 return _cut(ranking, k)
-            fetch *= 4
+            fetch *= 4  # all that was found ties with the last of it: more may
 
     def _fetched(self, k: int) -> int:
         """How many to ask the index for, so that the true `k` are among them.
@@ -130,11 +130,13 @@ class Gallery:
         Coded types give the same number for many k: what is fetched differs with it, and pages
         cut from different lists could repeat or skip.
         """
-        wanted = k * OVERFETCH + 16
         depth = self.index.depth
-        while 0 < depth < wanted:
-            depth *= 2
-        return max(wanted, depth)
+        if not depth:
+            return k * OVERFETCH + 16
+        fetch = depth
+        while fetch < k + depth // 2:
+            fetch *= 2
+        return fetch
 
     def _is_few(self, allowed: int) -> bool:
         share = SCANNED_SHARE_OF_GRAPH if self.index.kind == "hnsw" else 0
@@ -148,10 +150,10 @@ class Gallery:
             rows = rows[rough >= least - TIE - SCAN_ERROR]
         return _sorted(rows, self.score(query, rows))
 
-    def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Ranking:
+    def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Positions:
+        """Rows that the index finds, in no order."""
         if rows is None and fetch >= len(self):
-            everything = np.arange(len(self))
-            return _sorted(everything, self.score(query, everything))
+            return np.arange(len(self))
         allowed = None if rows is None else np.asarray(self.ids[rows])
         # Where fewer rows may be found, more must be visited to find as many. Cells of codes are
         # scanned so fast that all of them are.
@@ -160,8 +162,7 @@ class Gallery:
         if rows is not None and self.index.kind == CODED:
             width = self.index.max_width
         _, ids = self.index.search(query[None], fetch, allowed, width)
-        positions = self.positions_of(ids[0][ids[0] >= 0])
-        return _sorted(positions, self.score(query, positions))
+        return self.positions_of(ids[0][ids[0] >= 0])
 
 
 def rough_scores(
