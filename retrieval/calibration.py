@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.encoders.base import Vectors
+from retrieval.sampling import spread_evenly
 from retrieval.vectors.gallery import Gallery
 
 SAMPLE_PRODUCTS = 1_000
@@ -55,13 +56,13 @@ def calibrate(images: Gallery, texts: Gallery) -> dict[str, Any]:
         image_products, text_products, assume_unique=True, return_indices=True
     )
     found: dict[str, Calibration | None] = {}
-    picked = _spread(len(both))
+    picked = _sample(both)
     photos = _rows(images, image_rows[in_images[picked]])
     words = _rows(texts, text_rows[in_texts[picked]])
     across = _across(photos, words)
     found["text>images"] = found["image>texts"] = across
-    found["image>images"] = _within(_rows(images, image_rows[_spread(len(image_rows))]))
-    found["text>texts"] = _within(_rows(texts, text_rows[_spread(len(text_rows))]))
+    found["image>images"] = _within(_rows(images, image_rows[_sample(image_rows)]))
+    found["text>texts"] = _within(_rows(texts, text_rows[_sample(text_rows)]))
     return {name: asdict(value) for name, value in found.items() if value is not None}
 
 
@@ -97,8 +98,8 @@ def _above(chance: npt.NDArray[np.floating[Any]]) -> Calibration | None:
     return Calibration(round(threshold, 6), round(LOGISTIC_REACH / reach, 6))
 
 
-def _spread(count: int) -> npt.NDArray[np.int64]:
-    return np.linspace(0, count - 1, min(count, SAMPLE_PRODUCTS)).astype(np.int64)
+def _sample(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return spread_evenly(len(rows), SAMPLE_PRODUCTS)
 
 
 def _rows(gallery: Gallery, rows: npt.NDArray[np.int64]) -> Vectors:

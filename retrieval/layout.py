@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.encoders.base import Vectors, normalise
+from retrieval.sampling import spread_evenly
 from retrieval.vectors.gallery import Gallery
 
 Ids = npt.NDArray[np.int64]
@@ -66,7 +67,7 @@ def lay_out(gallery: Gallery, product_ids: Ids, before: CatalogMap | None = None
         places = _beside(vectors, vectors[kept], before.places[rows])
         places[kept] = before.places[rows]
     else:
-        anchors = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), LAID_OUT)).astype(np.int64))
+        anchors = spread_evenly(len(ids), LAID_OUT)
         laid_out = _spread(_plane(vectors[anchors]))
         places = _beside(vectors, vectors[anchors], laid_out)
         places[anchors] = laid_out
@@ -81,7 +82,7 @@ def _products(gallery: Gallery, product_ids: Ids, before: CatalogMap | None) -> 
         known = owners[held][:MAPPED_PRODUCTS]
         others = np.setdiff1d(owners, known, assume_unique=True)
         room = MAPPED_PRODUCTS - len(known)
-        picked = np.linspace(0, len(others) - 1, room).astype(np.int64)
+        picked = spread_evenly(len(others), room)
         owners = np.sort(np.concatenate([known, others[picked]]))
     rows = np.flatnonzero(np.isin(gallery.products, owners))
     place = np.searchsorted(owners, gallery.products[rows])

@@ -31,6 +31,7 @@ from retrieval.generations import (
 )
 from retrieval.layout import CatalogMap, lay_out, read_map
 from retrieval.progress import Progress
+from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
 from retrieval.vectors.gallery import Gallery
@@ -224,7 +225,7 @@ def _write_index(
 
 
 def _query_sample(rows: _Rows) -> Floats:
-    picked = np.linspace(0, len(rows.ids) - 1, min(len(rows.ids), RECALL_QUERIES)).astype(np.int64)
+    picked = spread_evenly(len(rows.ids), RECALL_QUERIES)
     return np.asarray(rows.vectors[picked], dtype=np.float32)
 
 

@@ -24,6 +24,7 @@ from retrieval.generations import Generations, live_manifest
 from retrieval.maintenance import writable_store
 from retrieval.progress import Progress, Task
 from retrieval.publishing import publish
+from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ def _rows_by_product(products: Ints, count: int) -> list[npt.NDArray[np.intp]]:
 def _spread(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     if len(rows) <= JUDGED_QUERIES:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, JUDGED_QUERIES).astype(np.intp)]
+    return rows[spread_evenly(len(rows), JUDGED_QUERIES)]
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:

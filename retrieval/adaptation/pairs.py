@@ -14,6 +14,7 @@ from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Ve
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
+from retrieval.sampling import spread_evenly
 
 MIN_GROUPS = 100
 MAX_PRODUCTS = 20_000
@@ -64,7 +65,7 @@ def catalog_pairs(engine: Engine, encoder: EncoderRow) -> Pairs:
         )
     both = np.intersect1d(with_photo, with_text)
     if len(both) > MAX_PRODUCTS:
-        both = both[np.linspace(0, len(both) - 1, MAX_PRODUCTS).astype(np.int64)]
+        both = both[spread_evenly(len(both), MAX_PRODUCTS)]
     photos = _read(engine, encoder, Image, both)
     texts = _read(engine, encoder, ProductText, both)
     return make_pairs(

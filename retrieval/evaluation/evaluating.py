@@ -30,6 +30,7 @@ from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
 from retrieval.products import Reject
 from retrieval.progress import Progress
+from retrieval.sampling import spread_evenly
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.vectors.gallery import Gallery
@@ -342,5 +343,5 @@ def _page_latency(own: Searcher, texts: Sequence[str]) -> dict[str, float]:
 
 
 def _spread(texts: Sequence[str], count: int) -> list[str]:
-    rows = np.linspace(0, len(texts) - 1, min(len(texts), count)).astype(int)
+    rows = spread_evenly(len(texts), count)
     return [texts[row] for row in rows]

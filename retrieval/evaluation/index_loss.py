@@ -15,6 +15,7 @@ import numpy.typing as npt
 from retrieval.encoders import Vectors
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import Relevant
+from retrieval.sampling import spread_evenly
 from retrieval.vectors.ann import AnnIndex
 from retrieval.vectors.gallery import Gallery
 from retrieval.vectors.policy import RECALL_AT, choose_type, exact_ids
@@ -44,7 +45,7 @@ def index_loss(
     kinds = {"texts": (texts, relevant), "images": (photos, None)}
     shown: dict[str, Any] = {"type": gallery.index.kind, "vectors": len(gallery)}
     for name, (queries, right) in kinds.items():
-        picked = np.linspace(0, len(queries) - 1, min(len(queries), MAX_QUERIES)).astype(int)
+        picked = spread_evenly(len(queries), MAX_QUERIES)
         asked = np.asarray(queries[picked], dtype=np.float32)
         truth = exact_ids(gallery.vectors, np.asarray(gallery.ids), asked)
         found = [gallery.ids[gallery.nearest(query, RECALL_AT).positions] for query in asked]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import IndexDamaged, QueryError
+from retrieval.sampling import spread_evenly
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -214,7 +215,7 @@ def _training_rows(kind: str, count: int) -> int:
 
 
 def _spread_rows(vectors: npt.NDArray[np.float16], wanted: int) -> Floats:
-    rows = np.linspace(0, len(vectors) - 1, min(len(vectors), wanted)).astype(np.int64)
+    rows = spread_evenly(len(vectors), wanted)
     return np.ascontiguousarray(vectors[rows], dtype=np.float32)
 
 

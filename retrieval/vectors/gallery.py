@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.sampling import spread_evenly
 from retrieval.vectors.ann import CODED, AnnIndex, Floats, Ids, Mask
 
 Positions = npt.NDArray[np.int64]
@@ -80,8 +81,8 @@ class Gallery:
     def background(self) -> Floats:
         """Float32 (m, d): rows spread evenly over the gallery, m at most BACKGROUND_ROWS."""
         if self._background is None:
-            rows = np.linspace(0, len(self) - 1, min(len(self), BACKGROUND_ROWS))
-            self._background = np.asarray(self.vectors[rows.astype(np.int64)], dtype=np.float32)
+            rows = spread_evenly(len(self), BACKGROUND_ROWS)
+            self._background = np.asarray(self.vectors[rows], dtype=np.float32)
         return self._background
 
     def positions_of(self, ids: Ids) -> Positions:
