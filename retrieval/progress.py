@@ -86,6 +86,9 @@ class Lines:
 
     @contextlib.contextmanager
     def task(self, name: str, total: int | None = None) -> Iterator[Task]:
+        if total is None:
+            # It says nothing more until it is done, be that after a second or a minute.
+            print(f"{name} ...", file=self._stream)
         line = _Line(name, total, self._stream, self._every)
         yield line
 
