@@ -51,6 +51,7 @@ class _Row:
     row: Any
     cosine: float
     strength: float | None
+    strongest: float | None
 
     @property
     def comparable(self) -> float:
@@ -279,7 +280,9 @@ class Answer:
     ) -> Hit:
         matched, strength = self._match(position, best, root)
         paths = tuple(openable(root, image.path) for image in card.images)
-        by_words = position in self._by_words
+        # Beside a photo a word in common is not enough: it is to be like the photo, too.
+        by_words = position in self._by_words and not (self._query.images or self._query.like)
+        strongest = None if best is None else best.strongest
         return Hit(
             rank=rank,
             id=card.key,
@@ -294,7 +297,7 @@ class Answer:
             attributes=card.attributes,
             images=paths,
             strength=None if strength is None else round(strength, 4),
-            weak=not by_words and strength is not None and strength < 0.5,
+            weak=not by_words and strongest is not None and strongest < 0.5,
         )
 
     def _best_rows(self, cards: Sequence[Card]) -> dict[int, _Row]:
@@ -314,8 +317,8 @@ class Answer:
             strengths = self._strengths(name, positions)
             of_gallery: dict[int, _Row] = {}
             for number, (owner, row) in enumerate(shown):
-                strength = None if strengths is None else float(strengths[number])
-                one = _Row(name, row, float(scores[number]), strength)
+                mean, strongest = (None, None) if strengths is None else strengths[number].tolist()
+                one = _Row(name, row, float(scores[number]), mean, strongest)
                 if owner not in of_gallery or one.cosine > of_gallery[owner].cosine:
                     of_gallery[owner] = one
             for owner, one in of_gallery.items():
@@ -340,17 +343,22 @@ class Answer:
         return Matched("text", field=text.field, text=text.content, cosine=best.cosine), strength
 
     def _strengths(self, gallery: str, positions: Positions) -> npt.NDArray[np.float64] | None:
-        """(n,) the mean of the parts' strengths, by their weights; parts that push away do not
-        count. None where the catalog is too small to say."""
+        """(n, 2) mean of the parts' strengths, by their weights, and the strongest of them, of the
+        photos where there are any: what has but a word in common is not like the photo. Parts that
+        push away do not count. None where the catalog is too small to say."""
         rows = np.asarray(self._reader.galleries[gallery].vectors[positions], dtype=np.float32)
-        total, weights = np.zeros(len(rows)), 0.0
+        with_photo = any(part.modality == "image" and part.weight > 0 for part in self._parts)
+        total, strongest, weights = np.zeros(len(rows)), np.zeros(len(rows)), 0.0
         for part in self._parts:
             calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
             if part.weight > 0 and calibration is not None:
                 cosines = (rows @ part.vector).tolist()
-                total += part.weight * np.array([calibration.strength(one) for one in cosines])
+                strengths = np.array([calibration.strength(one) for one in cosines])
+                total += part.weight * strengths
+                if part.modality == "image" or not with_photo:
+                    strongest = np.maximum(strongest, strengths)
                 weights += part.weight
-        return total / weights if weights else None
+        return np.column_stack([total / weights, strongest]) if weights else None
 
 
 def _extended(

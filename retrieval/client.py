@@ -217,5 +217,5 @@ def _error_of(answer: requests.Response) -> RetrievalError:
 
 
 def _unreachable(address: str, error: requests.RequestException) -> ServerError:
-    reason = " ".join(str(error).split())[:200]
-    return ServerError(f"{address} cannot be reached ({reason}); is `retrieval serve` running?")
+    kind = type(error).__name__
+    return ServerError(f"{address} cannot be reached ({kind}); is `retrieval serve` running?")

@@ -98,7 +98,7 @@ def make_query(
     minuses = _strings(minus, "minus")
     unlikes = _strings(unlike, "unlike")
     if not (texts or images or likes):
-        raise QueryError("nothing is asked; give words, a photo (--image) or a product (--like)")
+        raise QueryError("nothing is asked; give words, a photo, or a product to be like")
     if len(texts) + len(images) + len(likes) + len(minuses) + len(unlikes) > MAX_PARTS:
         raise QueryError(f"a query has at most {MAX_PARTS} parts")
     if scope not in get_args(Scope):

@@ -124,3 +124,8 @@ def test_goals_are_met_or_missed_by_what_was_measured() -> None:
     assert goals["search 100,000 (texts)"].met is True
     assert goals["recall at 100,000"].met is False
     assert goals["search 1,000,000 (texts)"].reached is None
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    made = CliRunner().invoke(cli, ["bench", "encode", "--photos", str(tmp_path / "none")])
+    assert "no such folder" in str(made.exception)

@@ -22,7 +22,7 @@ from retrieval.errors import (
 )
 from retrieval.query import make_query, parse_weights
 from retrieval.ranking import fuse
-from tests.conftest import Shop
+from tests.conftest import SAMPLES, Shop
 
 
 def ids(result: Any) -> list[str]:
@@ -377,3 +377,13 @@ def test_unlike_keeps_away_from_a_product_and_what_looks_like_it(catalog: Any) -
         catalog.search(unlike="P-000")
     with pytest.raises(NotFound):
         catalog.search(text="mug", unlike="NOPE")
+
+
+def test_beside_a_photo_what_is_like_it_is_not_weak(samples_index: Path) -> None:
+    """A backpack and "red": another backpack is a match, a toaster that says red is none."""
+    opened = retrieval.open(samples_index)
+    photo = SAMPLES / "images" / "backpack-bp-6500-olic.jpg"
+    found = {hit.id: hit for hit in opened.search("red", image=photo, limit=60)}
+    assert not found["BP-6500-OLIC"].weak
+    far = [hit for hit in found.values() if hit.category in ("Toasters", "Mugs", "Hats")]
+    assert far and all(hit.weak for hit in far)

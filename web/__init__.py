@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from flask import Flask, Request, jsonify
+from flask import Flask, Request, Response, jsonify, redirect, request
 from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -60,12 +60,15 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.config["RATELIMIT_HEADERS_ENABLED"] = True
     Compress(app)
+    app.after_request(_wait_only_where_told)  # before the limiter's own, and so after it
     limiter = Limiter(
         get_remote_address, app=app, default_limits=[settings.rate_limit], storage_uri="memory://"
     )
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(pictures.blueprint)
     app.register_api(api.blueprint)
+    # The library's own page lists the ways to show the description, of which there is one.
+    app.before_request(_straight_to_docs)
     app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
     _limit_time(app, settings.request_seconds)
     monitoring.register(app)
@@ -74,6 +77,17 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     problems.register(app)
     security.register(app, settings)
     return app
+
+
+def _straight_to_docs() -> Any:
+    return redirect("/docs/swagger") if request.path in ("/docs", "/docs/") else None
+
+
+def _wait_only_where_told(response: Response) -> Response:
+    """The limiter tells how long to wait with every answer, as if each were a refusal."""
+    if response.status_code not in (429, 503):
+        response.headers.pop("Retry-After", None)
+    return response
 
 
 def _limit_time(app: Flask, seconds: float) -> None:

@@ -28,10 +28,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Points, and the kinds that have a colour of their own, with how many there are of each."""
+    """Points, the kinds that have a colour of their own with how many there are of each, and how
+    many are of other kinds."""
 
     points: list[Point]
     kinds: list[tuple[str, int]]
+    others: int
 
 
 def drawing(site: Site) -> Drawing:
@@ -51,7 +53,7 @@ def drawing(site: Site) -> Drawing:
         )
         for card, x, y in placed
     ]
-    return Drawing(points, kinds)
+    return Drawing(points, kinds, sum(point.kind == COLOURED_KINDS for point in points))
 
 
 def _kind(card: Card) -> str:

@@ -74,8 +74,14 @@ def answer(
     if machine:
         body = problem.model_dump_json()
         return Response(body, status=int(status), content_type=TYPE)
-    page = render_template("problem.html", problem=problem)
+    page = render_template("problem.html", problem=problem, back=_came_from())
     return Response(page, status=int(status))
+
+
+def _came_from() -> str | None:
+    """The page of ours that led here, with what was chosen on it."""
+    came = request.referrer or ""
+    return came if came.startswith(request.host_url) and came != request.url else None
 
 
 def _of_engine(error: RetrievalError) -> Response:

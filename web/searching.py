@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from PIL import Image
+from price_parser import Price
 from pydantic import BaseModel, Field, field_validator
 
 from retrieval.catalog.filters import Filter, filters_from
@@ -60,9 +61,17 @@ class Asked(Described):
 
     @field_validator("min_price", "max_price", mode="before")
     @classmethod
-    def empty_is_none(cls, value: Any) -> Any:
-        """A form sends an empty field where nothing was typed."""
-        return None if value == "" else value
+    def as_people_type(cls, value: Any) -> Any:
+        """`49,90` and `50 €` are prices; a form sends an empty field where nothing was typed."""
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            price = Price.fromstring(value).amount_float
+            return value if price is None else price
 
     @property
     def words(self) -> str:

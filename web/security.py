@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from http import HTTPStatus
 
 from flask import Flask, Response, request
 from flask_cors import CORS
 from pydantic import SecretStr
 
+from retrieval.errors import SettingsError
 from retrieval.settings import Settings
 from web.problems import answer
 
@@ -31,9 +33,30 @@ SEARCHES = ("pages.upload", "api.search_by_photo")
 def register(app: Flask, settings: Settings) -> None:
     app.before_request(lambda: _refuse(settings.token))
     app.after_request(_add_headers)
-    origins = [one.strip() for one in settings.cors_origins.split(",") if one.strip()]
+    origins = _origins(settings.cors_origins)
     if origins:
-        CORS(app, resources={r"/(api/|openapi).*": {"origins": origins}}, send_wildcard=True)
+        # Photos, too: what another site finds it wants to show.
+        shown = {"origins": origins, "methods": ["GET", "HEAD", "POST", "OPTIONS"]}
+        CORS(app, resources={r"/(api/|openapi|photos/).*": shown}, send_wildcard=True)
+        app.after_request(_let_photos_be_shown)
+
+
+def _origins(text: str) -> list[str]:
+    """Raises SettingsError where one could never match."""
+    found = [one.strip().rstrip("/") for one in text.split(",") if one.strip()]
+    for one in found:
+        if one != "*" and not re.fullmatch(r"https?://[^/\s]+", one):
+            raise SettingsError(
+                f"cors_origins: {one!r} is no origin; give it as https://shop.example, or *"
+            )
+    return found
+
+
+def _let_photos_be_shown(response: Response) -> Response:
+    # A picture in a page is asked for without an origin: nothing tells who shows it.
+    if request.endpoint == "pictures.photo":
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 def _refuse(token: SecretStr | None) -> Response | None:

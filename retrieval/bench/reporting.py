@@ -15,7 +15,7 @@ from retrieval.bench.measuring import Measurement, is_rate
 
 RESULTS, TABLES, SPEED, GROWTH = "results.json", "results.md", "speed.png", "growth.png"
 OURS, THEIRS = "#0072b2", "#9aa3ab"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d")
 
 
 def document(
@@ -110,7 +110,7 @@ def _growth_plot(found: Sequence[Measurement]) -> Figure | None:
     rows = [one for one in found if one.case.endswith(" products")]
     if len({one.case for one in rows}) < 2:
         return None
-    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
+    figure = Figure(figsize=(9.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     for colour, suite in zip(COLOURS * 3, dict.fromkeys(one.suite for one in rows), strict=False):
         of_suite = [one for one in rows if one.suite == suite]
@@ -123,5 +123,5 @@ def _growth_plot(found: Sequence[Measurement]) -> Figure | None:
         axes.set(xscale="log", yscale="log", xlabel="products", ylabel=label)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=8, frameon=False, ncol=2, loc="upper left", bbox_to_anchor=(0, -0.16))
     return figure

@@ -10,7 +10,7 @@ STOP_WORDS = frozenset(
     "a an and any anything are as at be but by for from has have i in into is it its me my of on "
     "or our some something that the their this to was we which will with you your".split()
 )
-SCORED_PRODUCTS = 5_000
+SCORED_PRODUCTS = 2_000
 _WORD = re.compile(r"\w", re.UNICODE)
 
 

@@ -41,6 +41,8 @@ class _Plan:
         }[suite](folder)
 
     def _encode(self, folder: Path) -> Iterator[Measurement]:
+        if not self.photos.is_dir():
+            raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")
         from retrieval.bench import encoding
 
         found = sorted(path for path in self.photos.glob("*.jp*g"))[: self.count]

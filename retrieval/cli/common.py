@@ -91,7 +91,7 @@ def run_main(command: click.Group) -> NoReturn:
         error.show()
         code = ERROR
     except (KeyboardInterrupt, click.Abort):
-        note("stopped; what was done so far is kept, run the same command again to go on")
+        note("stopped; nothing is half done, what was stored is kept: run the same command again")
         code = STOPPED
     except BrokenPipeError:
         # The reader of a pipe has seen enough; Python must not complain about it at its end.

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from retrieval.cli.common import common_options, model_options, note
+from retrieval.errors import ServerError
 from retrieval.settings import Settings
 
 
@@ -39,18 +40,25 @@ def serve(
     from web import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    # A page of photos is more requests than threads: that some wait is no event.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = create_app(settings)
-    server = waitress.create_server(
-        app,
-        host=host,
-        port=port,
-        threads=threads,
-        ident=None,
-        clear_untrusted_proxy_headers=True,
-        **_proxy(trusted_proxy),
-        # Else it would write a gigabyte to disk before the application could refuse it.
-        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 65_536,
-    )
+    try:
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=threads,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+            **_proxy(trusted_proxy),
+            # Else it would write a gigabyte to disk before the application could refuse it.
+            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 65_536,
+        )
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen at {host} port {port} ({error.strerror}); give another --port or --host"
+        ) from None
     # A name with several addresses makes a server of several sockets.
     listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
     address = listens[0][0]

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 import retrieval
+from retrieval.errors import SettingsError
 from retrieval.settings import load_settings
 from tests.conftest import Shop, draw_product
 from web import create_app
@@ -263,3 +264,26 @@ def test_metrics_tell_where_the_time_goes(client: Any) -> None:
     assert float(values['retrieval_text_vectors_total{known="yes"}']) >= 1
     assert float(values["retrieval_batch_items_count"]) >= 2
     assert float(values['retrieval_batch_items_bucket{le="1"}']) >= 2
+
+
+def test_a_site_that_may_ask_may_show_the_photos(index: Path) -> None:
+    app = create_app(load_settings(index=index, cors_origins="https://shop.example/"))
+    opened = app.test_client()
+    origin = {"Origin": "https://shop.example"}
+    found = opened.get("/api/v1/search?q=mug", headers=origin).get_json()["results"][0]
+    shown = opened.get(found["image"])
+    assert shown.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    asked = {**origin, "Access-Control-Request-Method": "DELETE"}
+    allowed = opened.options("/api/v1/search", headers=asked).headers
+    assert "DELETE" not in allowed.get("Access-Control-Allow-Methods", "")
+    with pytest.raises(SettingsError, match="https://shop"):
+        create_app(load_settings(index=index, cors_origins="shop.example"))
+
+
+def test_only_a_refusal_tells_to_wait(client: Any) -> None:
+    assert "Retry-After" not in client.get("/api/v1/search?q=mug").headers
+
+
+def test_the_docs_are_one_click_away(client: Any) -> None:
+    assert client.get("/docs").headers["Location"] == "/docs/swagger"
+    assert client.get("/docs/swagger").status_code == 200

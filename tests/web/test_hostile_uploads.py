@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import socket
+import subprocess
+import sys
 import threading
 import urllib.parse
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -86,3 +89,13 @@ def test_many_bad_uploads_at_once_are_each_answered(server: Server) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [422] * 20
+
+
+def test_a_port_that_is_taken_is_told_in_a_line(server: Server, samples_index: Path) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "retrieval", "serve", "--port", port]
+    made = subprocess.run(
+        [*command, "--index", str(samples_index)], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 1 and f"port {port}" in made.stderr and "--port" in made.stderr
+    assert "Traceback" not in made.stderr

@@ -325,3 +325,26 @@ def test_the_map_shows_every_product_without_scripts(client: Any, shop: Shop) ->
     page = text(client.get("/catalog"))
     assert page.count("<circle") == len(shop.rows)
     assert all(f'href="/products/{key}"' in page for key in shop.rows)
+
+
+@pytest.mark.parametrize("typed", ["19,90", "19.90 €", "€ 19,90", "19.9"])
+def test_prices_are_taken_as_people_type_them(client: Any, typed: str) -> None:
+    page = text(client.get("/", query_string={"q": "mug", "max_price": typed}))
+    assert page.count('class="card"') == 10
+
+
+def test_a_slip_leads_back_to_the_search_it_was_made_in(client: Any) -> None:
+    came = {"Referer": "http://localhost/?q=mug&category=mugs"}
+    page = text(client.get("/?q=mug&max_price=abc", headers=came), 400)
+    assert 'href="http://localhost/?q=mug&amp;category=mugs"' in page
+    elsewhere = {"Referer": "https://evil.example/"}
+    assert "evil" not in text(client.get("/?q=mug&max_price=abc", headers=elsewhere), 400)
+
+
+def test_a_page_beyond_the_last_says_so(client: Any) -> None:
+    page = text(client.get("/?q=mug&page=99"))
+    assert "There is no page 99" in page and "No product meets" not in page
+
+
+def test_an_order_by_price_is_called_so(client: Any) -> None:
+    assert "Cheapest first" in text(client.get("/?q=P-000&sort=price"))

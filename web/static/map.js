@@ -9,11 +9,12 @@ if (picture) {
     return { link, dot, x: Number(dot.getAttribute("cx")), y: Number(dot.getAttribute("cy")), title: link.querySelector("title").textContent };
   });
   const PHOTOS = 60;
+  const MOST_ZOOM = 16;
   let view = { x: 0, y: 0, zoom: 1 };
   let chosen = null;
 
   const show = () => {
-    view.zoom = Math.min(40, Math.max(1, view.zoom));
+    view.zoom = Math.min(MOST_ZOOM, Math.max(1, view.zoom));
     const wide = width / view.zoom, high = height / view.zoom;
     view.x = Math.min(width - wide, Math.max(0, view.x));
     view.y = Math.min(height - high, Math.max(0, view.y));
@@ -37,7 +38,7 @@ if (picture) {
   };
   const zoom = (by, x = view.x + width / view.zoom / 2, y = view.y + height / view.zoom / 2) => {
     const before = view.zoom;
-    view.zoom = Math.min(40, Math.max(1, before * by));
+    view.zoom = Math.min(MOST_ZOOM, Math.max(1, before * by));
     view.x = x - ((x - view.x) * before) / view.zoom;
     view.y = y - ((y - view.y) * before) / view.zoom;
     show();
