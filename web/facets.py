@@ -69,8 +69,13 @@ def count_facets(site: Site, asked: Asked, photos: Sequence[bytes], best: Sequen
             prices = price_ranges(wider)
         else:
             facets |= {facet.name: facet for facet in facets_of(wider) if facet.name == name}
-    ordered = sorted(facets.values(), key=lambda facet: facet.attribute)
+    # In one order always, whichever was counted anew.
+    ordered = sorted(facets.values(), key=lambda facet: (facet.attribute, _place(facet.name)))
     return Counted(ordered, prices)
+
+
+def _place(name: str) -> int:
+    return FACETS.index(name) if name in FACETS else len(FACETS)
 
 
 def _chosen(asked: Asked) -> list[tuple[str, dict[str, Any]]]:

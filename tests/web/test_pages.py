@@ -348,3 +348,9 @@ def test_a_page_beyond_the_last_says_so(client: Any) -> None:
 
 def test_an_order_by_price_is_called_so(client: Any) -> None:
     assert "Cheapest first" in text(client.get("/?q=P-000&sort=price"))
+
+
+def test_facets_stand_in_one_order(client: Any) -> None:
+    for address in ("/?q=mug", "/?q=mug&category=mugs", "/?q=mug&attribute=colour%3Dred"):
+        headings = re.findall(r"<h2>(Category|Colour|Price)</h2>", text(client.get(address)))
+        assert headings == ["Category", "Colour", "Price"], address
