@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -268,18 +268,24 @@ class Answer:
         cards = [found[product_id] for product_id in ids]
         with self._stage("search"):
             best = self._best_rows(cards)
-        root = self._source.index.resolve()
+        opened = opener(self._source.index)
         ranks = itertools.count(self._query.offset + 1)
         return [
-            self._hit(rank, int(position), card, float(score), best.get(card.id), root)
+            self._hit(rank, int(position), card, float(score), best.get(card.id), opened)
             for rank, position, card, score in zip(ranks, products, cards, scores, strict=False)
         ]
 
     def _hit(
-        self, rank: int, position: int, card: Card, score: float, best: _Row | None, root: Path
+        self,
+        rank: int,
+        position: int,
+        card: Card,
+        score: float,
+        best: _Row | None,
+        opened: Callable[[str], str],
     ) -> Hit:
-        matched, strength = self._match(position, best, root)
-        paths = tuple(openable(root, image.path) for image in card.images)
+        matched, strength = self._match(position, best, opened)
+        paths = tuple(opened(image.path) for image in card.images)
         # Beside a photo a word in common is not enough: it is to be like the photo, too.
         by_words = position in self._by_words and not (self._query.images or self._query.like)
         strongest = None if best is None else best.strongest
@@ -327,7 +333,9 @@ class Answer:
                     best[owner] = one
         return best
 
-    def _match(self, position: int, best: _Row | None, root: Path) -> tuple[Matched, float | None]:
+    def _match(
+        self, position: int, best: _Row | None, opened: Callable[[str], str]
+    ) -> tuple[Matched, float | None]:
         """Why a product was found, and how strongly."""
         if position == self._by_id:
             return Matched("id"), 1.0
@@ -337,7 +345,7 @@ class Answer:
         if position in self._by_words and (strength is None or strength < 0.5):
             return Matched("words", cosine=None), strength
         if best.gallery == "images":
-            path = openable(root, best.row.path)
+            path = opened(best.row.path)
             return Matched("image", image=path, cosine=best.cosine), strength
         text = best.row
         return Matched("text", field=text.field, text=text.content, cosine=best.cosine), strength
@@ -369,12 +377,7 @@ def _extended(
     return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])
 
 
-def openable(root: Path, stored: str) -> str:
-    """A stored path, which is relative to the index at `root`, as it can be opened from here.
-
-    Args:
-        root: absolute, without links.
-    """
-    absolute = os.path.normpath(f"{root}/{stored}")
-    here = f"{Path.cwd()}{os.sep}"
-    return absolute.removeprefix(here)
+def opener(index: Path) -> Callable[[str], str]:
+    """Stored paths, which are relative to the index, -> such as can be opened from here."""
+    root, here = index.resolve(), f"{Path.cwd()}{os.sep}"
+    return lambda stored: os.path.normpath(f"{root}/{stored}").removeprefix(here)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.answering import Answer, openable
+from retrieval.answering import Answer, opener
 from retrieval.catalog.filters import Where
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
@@ -104,7 +104,7 @@ class Searcher:
     def product(self, key: str) -> Product:
         """All that is known of a product; raises NotFound where there is none."""
         card = self.card(key)
-        root = self.index.resolve()
+        opened = opener(self.index)
         likes = [hit.id for hit in self.similar(key, limit=JUDGED_BY)]
         return Product(
             id=card.key,
@@ -114,7 +114,7 @@ class Searcher:
             brand=card.brand,
             price=card.price,
             attributes=card.attributes,
-            images=tuple(openable(root, image.path) for image in card.images),
+            images=tuple(opened(image.path) for image in card.images),
             words=tuple(self.words(key, likes)),
         )
 

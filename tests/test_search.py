@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -387,3 +388,29 @@ def test_beside_a_photo_what_is_like_it_is_not_weak(samples_index: Path) -> None
     assert not found["BP-6500-OLIC"].weak
     far = [hit for hit in found.values() if hit.category in ("Toasters", "Mugs", "Hats")]
     assert far and all(hit.weak for hit in far)
+
+
+def test_what_is_remembered_may_be_forgotten_while_others_read_it(index: Path) -> None:
+    """A full memory is emptied at once; searches in other threads must not trip over it."""
+    from retrieval.catalog import snapshot
+
+    opened = retrieval.open(index).reader.snapshot
+    faults: list[str] = []
+
+    def ask(number: int) -> None:
+        for turn in range(60):
+            try:
+                assert opened.holding([f"mug{(number + turn) % 5}", "mug"])["mug"] == 5
+                assert len(opened.cards(opened.product_ids[:7].tolist())) == 7
+            except Exception as error:
+                faults.append(repr(error))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot, "KEPT_COUNTS", 0)
+        patch.setattr(snapshot, "KEPT_CARDS", 0)
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert faults == []

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from retrieval.catalog.filters import COLUMNS, Filter, condition
 from retrieval.catalog.lexical import phrase
 from retrieval.catalog.models import Base, Image, Product, ProductText
 from retrieval.errors import IndexDamaged
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 FILE_NAME = "snapshot.db"
 KEPT_MASKS = 64
@@ -201,18 +204,7 @@ class Snapshot:
 
     def cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         """The cards of these products, by primary key."""
-        known = self._cards
-        missing = [product for product in product_ids if product not in known]
-        read = self._read_cards(missing) if missing else {}
-        found = {
-            product: read[product] if product in read else known[product]
-            for product in product_ids
-            if product in read or product in known
-        }
-        # The rows never change. A new dictionary where there are too many: other threads read it.
-        self._cards = {} if len(known) > KEPT_CARDS else known
-        self._cards.update(read)
-        return found
+        return _remembered(self._cards, KEPT_CARDS, product_ids, self._read_cards)
 
     def _read_cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         cards: dict[int, Card] = {}
@@ -242,17 +234,36 @@ class Snapshot:
 
     def holding(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
-        unknown = [term for term in terms if term not in self._holding]
-        if unknown:
-            statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
-            with self.engine.connect() as connection:
-                for term in unknown:
-                    found = connection.execute(statement, {"match": phrase(term)}).scalar_one()
-                    self._holding[term] = int(found)
-        held = {term: self._holding[term] for term in terms}
-        if len(self._holding) > KEPT_COUNTS:
-            self._holding = {}
-        return held
+        return _remembered(self._holding, KEPT_COUNTS, terms, self._count)
+
+    def _count(self, terms: Sequence[str]) -> dict[str, int]:
+        statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
+        with self.engine.connect() as connection:
+            return {
+                term: int(connection.execute(statement, {"match": phrase(term)}).scalar_one())
+                for term in terms
+            }
+
+
+def _remembered(
+    known: dict[Key, Value],
+    most: int,
+    wanted: Sequence[Key],
+    read: Callable[[Sequence[Key]], dict[Key, Value]],
+) -> dict[Key, Value]:
+    """What `read` says of each wanted key, read once: the rows of a generation never change.
+
+    Other threads may empty `known` at any moment; an answer is made of what was seen in it.
+    """
+    seen = {key: known.get(key) for key in wanted}
+    found = {key: value for key, value in seen.items() if value is not None}
+    missing = [key for key in seen if key not in found]
+    made = read(missing) if missing else {}
+    if len(known) > most:
+        known.clear()
+    known.update(made)
+    both = {**found, **made}
+    return {key: both[key] for key in wanted if key in both}
 
 
 def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:
