@@ -45,6 +45,8 @@ _EIGHT_OF_SIXTEEN = np.rint(np.arange(_WIDE_MAX + 1) / 257).astype(np.uint8)
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
 
 Fit = Literal["letterbox", "crop", "squash"]
+WantedFit = Literal["model", "letterbox", "crop", "squash"]
+DEFAULT_FIT: Fit = "letterbox"
 # An RGB image and (width, height) -> uint8 (height, width, 3).
 Resize = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8]]
 SCALED_FROM = 4
@@ -142,6 +144,11 @@ def content_hash(pixels: Image.Image) -> str:
     digest = hashlib.sha256(f"rgb {pixels.width}x{pixels.height} ".encode())
     digest.update(pixels.tobytes())
     return digest.hexdigest()
+
+
+def chosen_fit(own: Fit, wanted: WantedFit | None) -> Fit:
+    """How photos are fitted, by a model that was trained with `own` and a setting."""
+    return own if wanted == "model" else wanted or DEFAULT_FIT
 
 
 def fit_square(

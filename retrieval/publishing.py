@@ -91,9 +91,9 @@ def publish(
             for name in GALLERIES:
                 rows[name] = _write_rows(store, encoder, adapter, name, folder)
                 task.advance()
+            queries: dict[str, Floats] = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
             entries: dict[str, GalleryEntry] = {}
             for name in GALLERIES:
-                queries: dict[str, Floats] = {kind: _query_sample(rows[kind]) for kind in GALLERIES}
                 before = None if live is None or anew else _before(generations, live, name)
                 entries[name] = _write_index(
                     name, rows[name], queries, folder, settings, wanted, before

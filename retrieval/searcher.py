@@ -25,7 +25,7 @@ from retrieval.settings import Settings, load_settings
 from retrieval.wording import words_of
 
 Found = TypeVar("Found")
-JUDGED_BY = 12  # products that its words are judged by
+SIMILAR = 12  # products shown beside one, and those that its words are judged by
 
 
 class Searcher:
@@ -105,7 +105,7 @@ class Searcher:
         """All that is known of a product; raises NotFound where there is none."""
         card = self.card(key)
         opened = opener(self.index)
-        likes = [hit.id for hit in self.similar(key, limit=JUDGED_BY)]
+        likes = [hit.id for hit in self.similar(key, limit=SIMILAR)]
         return Product(
             id=card.key,
             title=card.title,

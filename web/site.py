@@ -9,13 +9,12 @@ from flask import current_app
 from prometheus_client import CollectorRegistry, Histogram
 
 from retrieval.results import SearchResult
-from retrieval.searcher import Searcher
+from retrieval.searcher import SIMILAR, Searcher
 from retrieval.settings import Settings
 from web.thumbnails import Thumbnails
 from web.uploads import Uploads
 
 CACHE = "cache"
-SIMILAR = 12
 
 
 class Site:

@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import open_clip
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
-from retrieval.encoders import Encoder, Vectors, load_encoder
+from retrieval.encoders import Encoder, load_encoder
 from retrieval.encoders.exporting import TextTower
+from retrieval.encoders.nearness import nearness
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.images import decode_photo, fit_square
@@ -28,7 +28,6 @@ from retrieval.products import ProductRecord
 from retrieval.settings import Settings
 
 RANDOM = "random:"
-NEIGHBOURS = 10
 NAIVE_PHOTOS = 64
 ROUNDS = 3
 QUERIES = 40
@@ -61,7 +60,7 @@ def bench_encoding(
     threads = torch.get_num_threads()
     few = photos[:NAIVE_PHOTOS]
     squares = [fast.prepare(_decoded(path, fast.image_size)) for path in photos]
-    near = _nearness(naive.encode_images(squares), fast.encode_images(squares))
+    near = nearness(naive.encode_images(squares), fast.encode_images(squares))
     torch.set_num_threads(threads)
     yield from in_turns(
         "encode photos",
@@ -79,7 +78,12 @@ def bench_encoding(
         },
         baseline=("naive torch loop, one by one", "naive torch loop, batches of 32"),
         rounds=ROUNDS,
-        notes={f"retrieval, file to vector ({fast.backend})": near},
+        notes={
+            f"retrieval, file to vector ({fast.backend})": {
+                "neighbours_kept": near.overlap,
+                "least_cosine": near.least,
+            }
+        },
     )
     yield from _bench_texts(shown, naive, load_encoder(name, settings))
 
@@ -158,18 +162,6 @@ def _embed(photos: Sequence[Path], encoder: Encoder, settings: Settings) -> None
 
 def _record(path: Path) -> ProductRecord:
     return ProductRecord(path.name, "", "", None, None, None, {}, (path.name,), path.parent)
-
-
-def _nearness(theirs: Vectors, ours: Vectors) -> dict[str, float]:
-    near = [
-        np.argsort(-(v @ v.T), axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1] for v in (theirs, ours)
-    ]
-    shared = [len(np.intersect1d(a, b)) / NEIGHBOURS for a, b in zip(*near, strict=True)]
-    cosine = np.einsum("nd,nd->n", theirs, ours)
-    return {
-        "neighbours_kept": round(float(np.mean(shared)), 4),
-        "least_cosine": round(float(cosine.min()), 5),
-    }
 
 
 def _decoded(path: Path, side: int) -> Image.Image:

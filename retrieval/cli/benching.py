@@ -44,9 +44,10 @@ class _Plan:
         if not self.photos.is_dir():
             raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")
         from retrieval.bench import encoding
+        from retrieval.encoders.nearness import NEIGHBOURS
 
         found = sorted(path for path in self.photos.glob("*.jp*g"))[: self.count]
-        if len(found) < 2 * encoding.NEIGHBOURS:
+        if len(found) < 2 * NEIGHBOURS:
             raise SourceError(f"{self.photos} has too few JPEGs to measure by; give --photos")
         yield from encoding.bench_decoding(found, 224)
         for name in self.models:

@@ -7,21 +7,21 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import open_clip
 import torch
 from open_clip.transformer import TextTransformer, text_global_pool
 from PIL import Image
 from torch import nn
 
-from retrieval.encoders.base import Vectors, normalise
 from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export, write_meta
+from retrieval.encoders.nearness import Nearness, nearness
 from retrieval.encoders.openclip import OpenClipEncoder
-from retrieval.encoders.runtime import bf16_runs_here, compiled, openvino, run
+from retrieval.encoders.openvino import OpenVinoEncoder
+from retrieval.encoders.runtime import bf16_runs_here, openvino
 from retrieval.encoders.tokenizing import ClipTokenizer
 from retrieval.errors import EncoderError
 
@@ -30,18 +30,19 @@ POOLS_AT_A_TOKEN = ("argmax", "eos", "first")
 # What the check is made on; see scripts/make_probes.py.
 PROBES = Path(__file__).parent / "probes.jpg"
 PROBE_SIDE = 192
-NEIGHBOURS = 10
 # Below these the neighbours of a photo are others than the model would give. What differs as
 # little as SAME_COSINE changes places only where the model itself cannot tell which comes first.
 LEAST_COSINE = 0.995
 LEAST_OVERLAP = 0.9
 SAME_COSINE = 0.9999
+# What is read, and one text that is longer than any context.
 PHRASES = tuple(
     f"{article} {colour} {thing}{more}"
     for article, more in (("a", ""), ("the", " with two handles, made by hand"))
     for colour in ("red", "dark blue", "wooden", "glass")
     for thing in ("mug", "floor lamp", "dining chair", "summer dress", "screwdriver", "guitar")
 )
+PHRASES += (", ".join(PHRASES[:24]),)
 
 
 def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
@@ -62,7 +63,6 @@ def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise EncoderError(f"{type(error).__name__}: {reason}") from error
-    precision, check = _checked(encoder, folder, wanted)
     tokenizer = None
     if isinstance(encoder.tokenizer.inner, open_clip.SimpleTokenizer):
         tokenizer = ClipTokenizer.carried_over(encoder.tokenizer.inner, encoder.context)
@@ -71,15 +71,14 @@ def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
     export = Export(
         details=encoder.details.as_dict(),
         own_fit=encoder.own_fit,
-        precision=precision,
         dim=encoder.dim,
         context=encoder.context,
         cuts=texts.cuts,
         start=None if tokenizer is None else tokenizer.start,
         end=None if tokenizer is None else tokenizer.end,
         cost=encoder.cost(),
-        check=check,
     )
+    export = _checked(encoder, folder, export, wanted)
     write_meta(folder, export)
     return export
 
@@ -167,48 +166,37 @@ def _write(exported: Any, shape: list[int], path: Path) -> None:
     openvino().save_model(model, str(path), compress_to_fp16=True)
 
 
-def _checked(encoder: OpenClipEncoder, folder: Path, wanted: str) -> tuple[str, dict[str, float]]:
-    """The precision to run in, and how near the vectors then are; raises EncoderError."""
+def _checked(encoder: OpenClipEncoder, folder: Path, export: Export, wanted: str) -> Export:
+    """With the precision to run in, and how near the vectors then are; raises EncoderError."""
     squares = [encoder.prepare(picture) for picture in probes()]
-    tokens = encoder.tokenizer(list(PHRASES)).numpy()
     seen, read = encoder.encode_images(squares), encoder.encode_texts(PHRASES)
-    precisions = ["bf16", "f32"] if wanted == "auto" and bf16_runs_here() else [wanted]
-    precisions = ["f32" if one == "auto" else one for one in precisions]
-    for precision in precisions:
-        images = run(
-            compiled(folder / IMAGE_MODEL, precision, bulk=True), _batches(np.stack(squares))
-        )
-        texts = run(compiled(folder / TEXT_MODEL, precision, bulk=True), _batches(tokens))
-        check = {**_nearness("images", seen, images), **_nearness("texts", read, texts)}
-        if all(_is_near(side, check) for side in ("images", "texts")):
-            return precision, check
-    raise EncoderError(f"its vectors are not those of the model: {check}")
+    for precision in _precisions(wanted):
+        fast = OpenVinoEncoder(encoder.name, folder, replace(export, precision=precision))
+        found = {
+            "images": nearness(seen, fast.encode_images(squares)),
+            "texts": nearness(read, fast.encode_texts(PHRASES)),
+        }
+        if all(_is_near(one) for one in found.values()):
+            check = {side: asdict(one) for side, one in found.items()}
+            return replace(export, precision=precision, check=check)
+    told = ", ".join(
+        f"{side} have a cosine of {one.cosine} and keep {one.overlap:.0%} of their neighbours"
+        for side, one in found.items()
+    )
+    raise EncoderError(f"its vectors are not those of the model: {told}")
 
 
-def _is_near(side: str, check: dict[str, float]) -> bool:
-    cosine, overlap = check[f"{side}_cosine"], check[f"{side}_overlap"]
-    return cosine >= SAME_COSINE or (cosine >= LEAST_COSINE and overlap >= LEAST_OVERLAP)
+def _precisions(wanted: str) -> list[str]:
+    """In the order in which they are tried."""
+    if wanted != "auto":
+        return [wanted]
+    return ["bf16", "f32"] if bf16_runs_here() else ["f32"]
 
 
-def _batches(items: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    return [items[start : start + 8] for start in range(0, len(items), 8)]
-
-
-def _nearness(side: str, theirs: Vectors, ours: Vectors) -> dict[str, float]:
-    """Mean cosine with the model's vectors, and the share of neighbours that stay."""
-    ours = normalise(ours)
-    cosine = float(np.einsum("nd,nd->n", theirs, ours).mean())
-    shared = [
-        len(np.intersect1d(a, b)) / NEIGHBOURS
-        for a, b in zip(_neighbours(theirs), _neighbours(ours), strict=True)
-    ]
-    return {f"{side}_cosine": round(cosine, 5), f"{side}_overlap": round(float(np.mean(shared)), 4)}
-
-
-def _neighbours(vectors: Vectors) -> npt.NDArray[np.int64]:
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -2)
-    return np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+def _is_near(found: Nearness) -> bool:
+    if found.cosine >= SAME_COSINE:
+        return True
+    return found.cosine >= LEAST_COSINE and found.overlap >= LEAST_OVERLAP
 
 
 def probes() -> list[Image.Image]:

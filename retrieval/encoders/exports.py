@@ -21,9 +21,10 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from retrieval.encoders.names import ModelName
+from retrieval.images import Fit
 from retrieval.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 META = "export.json"
 IMAGE_MODEL = "image.xml"
 TEXT_MODEL = "text.xml"
@@ -45,11 +46,12 @@ class Export:
         cuts: the text tower gives the same where what follows the last token is left out.
         start, end: tokens around a text; None where open_clip's own tokenizer is needed.
         cost: see `retrieval.encoders.base.Encoder.cost`.
-        check: how near the export is to the model: see `retrieval.encoders.exporting`.
+        check: how near the vectors of `images` and `texts` are to the model's own: see
+            `retrieval.encoders.nearness.Nearness`.
     """
 
     details: dict[str, Any]
-    own_fit: str = "crop"
+    own_fit: Fit = "crop"
     refused: str | None = None
     precision: str = "f32"
     dim: int = 0
@@ -58,7 +60,7 @@ class Export:
     start: int | None = None
     end: int | None = None
     cost: dict[str, dict[str, int]] | None = None
-    check: dict[str, float] | None = None
+    check: dict[str, dict[str, float]] | None = None
 
 
 def export_folder(name: ModelName, settings: Settings) -> Path:

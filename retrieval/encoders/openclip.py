@@ -21,7 +21,7 @@ from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.encoders.splitting import encode_split
 from retrieval.errors import EncoderError
-from retrieval.images import Fit, fit_square
+from retrieval.images import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings
 
 HUB_ADDRESS = "https://huggingface.co"
@@ -56,7 +56,7 @@ class OpenClipEncoder:
         preprocess = open_clip.get_model_preprocess_cfg(self.model)
         self.image_size = _square_size(preprocess, name)
         self.own_fit: Fit = _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
-        self._fit: Fit = self.own_fit if settings.fit == "model" else settings.fit or "letterbox"
+        self._fit = chosen_fit(self.own_fit, settings.fit)
         mode = "bilinear" if preprocess.get("interpolation") == "bilinear" else "bicubic"
         self._resize = resize_by_torch(mode)
         mean, std = preprocess["mean"], preprocess["std"]

@@ -15,7 +15,7 @@ from retrieval.encoders.resizing import BulkResize
 from retrieval.encoders.runtime import compiled, run
 from retrieval.encoders.splitting import encode_split
 from retrieval.encoders.tokenizing import ClipTokenizer, Tokens
-from retrieval.images import Fit, fit_square, resize_by
+from retrieval.images import WantedFit, chosen_fit, fit_square, resize_by
 
 SPECIAL_TOKENS = 2
 IMAGES_A_REQUEST = 8
@@ -29,7 +29,13 @@ class OpenVinoEncoder:
     """
 
     def __init__(
-        self, name: str, folder: Path, export: Export, fit: str | None = None, *, bulk: bool = False
+        self,
+        name: str,
+        folder: Path,
+        export: Export,
+        fit: WantedFit | None = None,
+        *,
+        bulk: bool = False,
     ) -> None:
         """Compiles both towers, or takes them as they were compiled before.
 
@@ -38,7 +44,7 @@ class OpenVinoEncoder:
             bulk: many photos will be encoded.
         """
         self.name = name
-        self._fit: Fit = export.own_fit if fit == "model" else fit or "letterbox"  # type: ignore[assignment]
+        self._fit = chosen_fit(export.own_fit, fit)
         preprocess = {**export.details["preprocess"], "fit": self._fit}
         self.details = EncoderDetails(**{**export.details, "preprocess": preprocess})
         self.fingerprint = self.details.fingerprint()
