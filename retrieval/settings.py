@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         "auto", description="what runs the model; auto: torch on a GPU, OpenVINO on a CPU"
     )
     precision: Literal["auto", "bf16", "f32"] = Field(
-        "auto", description="of OpenVINO; auto: bf16 where the CPU has it and neighbours stay"
+        "auto", description="on a CPU; auto: bf16 where it has it and neighbours stay"
     )
     cache: Path | None = Field(
         None, description="folder of models made ready for this machine; None: the user's cache"

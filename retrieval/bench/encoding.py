@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
-from retrieval.encoders import Encoder, load_encoder
+from retrieval.encoders import Encoder, load_encoder, model_before_int8
 from retrieval.encoders.exporting import TextTower
 from retrieval.encoders.nearness import nearness
 from retrieval.encoders.openclip import OpenClipEncoder
@@ -55,8 +55,9 @@ def bench_encoding(
     Args:
         shown: what the model is called in the results.
     """
-    naive = OpenClipEncoder(name, settings.model_copy(update={"device": "cpu"}))
+    plain = settings.model_copy(update={"device": "cpu", "precision": "f32"})
     fast = load_encoder(name, settings, bulk=True)
+    naive = OpenClipEncoder(model_before_int8(name), plain)
     threads = torch.get_num_threads()
     few = photos[:NAIVE_PHOTOS]
     squares = [fast.prepare(_decoded(path, fast.image_size)) for path in photos]

@@ -17,6 +17,7 @@ COMMANDS = {
     "search": "searching",
     "evaluate": "evaluating",
     "adapt": "adapting",
+    "quantize": "quantizing",
     "rebuild": "maintenance",
     "verify": "maintenance",
     "generations": "maintenance",

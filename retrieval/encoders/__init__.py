@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.exports import (
+    META,
     Export,
     export_folder,
     forget_export,
@@ -35,6 +37,7 @@ __all__ = [
     "load_encoder",
     "loading",
     "machine_backend",
+    "model_before_int8",
     "name_from_here",
     "normalise",
     "parse_model_name",
@@ -56,6 +59,8 @@ def load_encoder(name: str, settings: Settings, *, bulk: bool = False) -> Encode
             it cannot be exported, where the settings ask for that by name.
     """
     parsed = parse_model_name(name)  # a wrong name is told before torch's seconds are spent
+    if parsed.quantized:
+        return _quantized_encoder(name, settings, bulk=bulk)
     if _fast_path(settings):
         found = _fast_encoder(name, export_folder(parsed, settings), settings, bulk=bulk)
         if found is not None:
@@ -65,9 +70,18 @@ def load_encoder(name: str, settings: Settings, *, bulk: bool = False) -> Encode
     return OpenClipEncoder(name, settings)
 
 
+def model_before_int8(name: str) -> str:
+    """The model that a quantized one was made of; any other name as it is."""
+    folder = parse_model_name(name).folder
+    export = None if folder is None else read_export(folder)
+    return name if export is None else export.base or name
+
+
 def loading(name: str, settings: Settings) -> str:
     """What loading a model is called while people wait for it."""
     parsed = parse_model_name(name)
+    if parsed.quantized:
+        return f"loading {name}"
     if _fast_path(settings) and read_export(export_folder(parsed, settings)) is None:
         return f"making {name} ready for this machine, once"
     return f"loading {name}"
@@ -120,13 +134,40 @@ def _fast_encoder(name: str, folder: Path, settings: Settings, *, bulk: bool) ->
     return None
 
 
+def _quantized_encoder(name: str, settings: Settings, *, bulk: bool) -> Encoder:
+    """A model that `retrieval quantize` wrote; raises EncoderError."""
+    check_model_name(name)
+    if settings.backend == "torch" or settings.device not in ("auto", "cpu"):
+        raise EncoderError(
+            f"model {name} runs on a CPU by OpenVINO alone; leave --backend and --device out"
+        )
+    from retrieval.encoders.openvino import OpenVinoEncoder
+    from retrieval.encoders.runtime import bf16_runs_here
+
+    folder = parse_model_name(name).folder
+    export = None if folder is None else read_export(folder)
+    if folder is None or export is None:
+        raise EncoderError(f"model {name} is damaged; make it again by `retrieval quantize`")
+    if not bf16_runs_here():  # it may have been made on another machine
+        export = replace(export, precision="f32")
+    try:
+        return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
+    except (RuntimeError, OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise EncoderError(
+            f"model {name} cannot be loaded ({reason}); make it again by `retrieval quantize`"
+        ) from error
+
+
 def _made_ready(name: str, settings: Settings, folder: Path) -> Export:
     """Exports a model; what cannot be is noted, so that it is not tried each time."""
     from retrieval.encoders.exporting import export_model
     from retrieval.encoders.openclip import OpenClipEncoder
 
     log.info("making model %s ready for this machine, once", name)
-    encoder = OpenClipEncoder(name, settings.model_copy(update={"device": "cpu"}))
+    encoder = OpenClipEncoder(
+        name, settings.model_copy(update={"device": "cpu", "precision": "f32"})
+    )
     with writing_export(folder) as partial:
         if partial is not None:
             try:
@@ -143,9 +184,10 @@ def _made_ready(name: str, settings: Settings, folder: Path) -> Export:
 
 def check_model_name(name: str) -> None:
     """Raises EncoderError where no model can have this name, or its folder is not one."""
-    folder = parse_model_name(name).folder
-    if folder is not None and not (folder / "open_clip_config.json").is_file():
-        raise EncoderError(f"model {name}: {folder} has no open_clip_config.json; check the path")
+    parsed = parse_model_name(name)
+    file = META if parsed.quantized else "open_clip_config.json"
+    if parsed.folder is not None and not (parsed.folder / file).is_file():
+        raise EncoderError(f"model {name}: {parsed.folder} has no {file}; check the path")
 
 
 def list_models() -> list[dict[str, Any]]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +16,7 @@ from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export, write_me
 from retrieval.encoders.nearness import Nearness, nearness
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.openvino import OpenVinoEncoder
-from retrieval.encoders.runtime import bf16_runs_here, openvino
+from retrieval.encoders.runtime import bf16_runs_here, openvino, quiet
 from retrieval.encoders.tokenizing import ClipTokenizer
 from retrieval.errors import EncoderError
 
@@ -55,7 +50,7 @@ def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
         EncoderError: it cannot be exported, or gives other vectors than the model.
     """
     try:
-        with _quiet():
+        with quiet():
             texts = TextTower(encoder.model)
             tokens = encoder.tokenizer(list(PHRASES[:2]))
             _write_images(encoder, folder / IMAGE_MODEL)
@@ -208,16 +203,3 @@ def probes() -> list[Image.Image]:
         for top in range(0, whole.height, PROBE_SIDE)
         for left in range(0, whole.width, PROBE_SIDE)
     ]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Converters tell of each step on every channel; what matters comes back as an error."""
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -41,7 +41,9 @@ class Export:
             on: see `retrieval.encoders.base.EncoderDetails`.
         own_fit: how photos were fitted when the model was trained.
         refused: why it must not be used, or None; then nothing below matters.
-        precision: `bf16` or `f32`, what the arithmetic is done in.
+        base: the model that a quantized one was made of, as `--model` takes it; else None.
+        quantized: towers whose weights and arithmetic are int8, out of `images` and `texts`.
+        precision: `bf16` or `f32`, what all other arithmetic is done in.
         context: tokens that the text tower sees.
         cuts: the text tower gives the same where what follows the last token is left out.
         start, end: tokens around a text; None where open_clip's own tokenizer is needed.
@@ -53,6 +55,8 @@ class Export:
     details: dict[str, Any]
     own_fit: Fit = "crop"
     refused: str | None = None
+    base: str | None = None
+    quantized: tuple[str, ...] = ()
     precision: str = "f32"
     dim: int = 0
     context: int = 0

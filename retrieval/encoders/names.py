@@ -12,8 +12,11 @@ STARTER = "starter"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 LOCAL = "local-dir:"
 HUB = "hf-hub:"
+INT8 = "int8:"
+FOLDERS = (LOCAL, INT8)
 FORMS = (
-    "`starter`, ARCH/TAG (such as ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/REPO or local-dir:PATH"
+    "`starter`, ARCH/TAG (such as ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/REPO, local-dir:PATH "
+    "or int8:PATH"
 )
 
 
@@ -34,31 +37,34 @@ class ModelName:
     @property
     def folder(self) -> Path | None:
         """The folder of a local model, else None."""
-        if self.architecture.startswith(LOCAL):
-            return Path(self.architecture.removeprefix(LOCAL))
-        return None
+        schema, path = _schema_of(self.architecture)
+        return Path(path) if schema else None
+
+    @property
+    def quantized(self) -> bool:
+        """Made by `retrieval quantize`, and not open_clip's to load."""
+        return self.architecture.startswith(INT8)
 
 
 def portable_name(given: str, index: Path) -> str:
     """The name as an index stores it: a local folder relative to that of the index."""
-    if not given.startswith(LOCAL):
+    schema, path = _schema_of(given)
+    if not schema:
         return given
-    folder = Path(given.removeprefix(LOCAL)).resolve()
-    return LOCAL + Path(os.path.relpath(folder, index.resolve())).as_posix()
+    return schema + Path(os.path.relpath(Path(path).resolve(), index.resolve())).as_posix()
 
 
 def name_from_here(stored: str, index: Path) -> str:
     """The name that an index stored, as it can be loaded from the current folder."""
-    if not stored.startswith(LOCAL):
-        return stored
-    return LOCAL + os.path.normpath(index.resolve() / stored.removeprefix(LOCAL))
+    schema, path = _schema_of(stored)
+    return schema + os.path.normpath(index.resolve() / path) if schema else stored
 
 
 def parse_model_name(given: str) -> ModelName:
     """Raises EncoderError where `given` has none of the FORMS."""
     if given == STARTER:
         return ModelName(given, f"{LOCAL}{STARTER_FOLDER}", None)
-    for schema in (LOCAL, HUB):
+    for schema in (*FOLDERS, HUB):
         if given.startswith(schema):
             if given == schema:
                 raise EncoderError(
@@ -69,3 +75,9 @@ def parse_model_name(given: str) -> ModelName:
     if not (architecture and slash and tag):
         raise EncoderError(f"model {given!r} is not a name; give {FORMS}")
     return ModelName(given, architecture, tag)
+
+
+def _schema_of(name: str) -> tuple[str, str]:
+    """The schema of a name that is a folder, and its path; ("", name) of any other."""
+    schema = next((one for one in FOLDERS if name.startswith(one)), "")
+    return schema, name.removeprefix(schema)

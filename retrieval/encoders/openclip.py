@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.resizing import resize_by_torch
+from retrieval.encoders.runtime import bf16_runs_here
 from retrieval.encoders.splitting import encode_split
 from retrieval.errors import EncoderError
 from retrieval.images import Fit, chosen_fit, fit_square
@@ -27,6 +28,7 @@ from retrieval.settings import Settings
 HUB_ADDRESS = "https://huggingface.co"
 TEXT_RULE = "split at words, mean weighted by tokens"
 SPECIAL_TOKENS = 2  # start and end of text
+_SHOWN = {torch.float16: "fp16", torch.bfloat16: "bf16", None: "fp32"}
 _RESIZE_TO_FIT: dict[str, Fit] = {"shortest": "crop", "longest": "letterbox", "squash": "squash"}
 
 
@@ -48,11 +50,10 @@ class OpenClipEncoder:
         self._batch_size = settings.batch_size
         self.model = _load_model(parsed, self._device)
         self.tokenizer = OpenClipTokenizer(name)
-        # Half precision is for CUDA's matrix units; on a CPU it is the fast path's concern.
-        self._autocast = self._device.type == "cuda"
-        if self._autocast:
+        self._half = _half_precision(self._device, settings.precision)
+        if self._half:
             self.model.to(memory_format=torch.channels_last)
-        self.backend = f"torch {self._device.type} {'fp16' if self._autocast else 'fp32'}"
+        self.backend = f"torch {self._device.type} {_SHOWN[self._half]}"
         preprocess = open_clip.get_model_preprocess_cfg(self.model)
         self.image_size = _square_size(preprocess, name)
         self.own_fit: Fit = _RESIZE_TO_FIT[preprocess.get("resize_mode", "shortest")]
@@ -121,7 +122,7 @@ class OpenClipEncoder:
 
     def _image_batch(self, squares: Sequence[Square]) -> Any:
         pixels = torch.from_numpy(np.stack(squares)).to(self._device).float()
-        if self._autocast:  # the order that a GPU's convolutions are made for
+        if self._half:  # the order that convolutions in half precision are made for
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         return self.model.encode_image((pixels - self.mean) * self.scale).float().cpu().numpy()
 
@@ -131,8 +132,8 @@ class OpenClipEncoder:
 
     @contextlib.contextmanager
     def _precision(self) -> Iterator[None]:
-        if self._autocast:
-            with torch.autocast(self._device.type, torch.float16):
+        if self._half:
+            with torch.autocast(self._device.type, self._half):
                 yield
         else:
             yield
@@ -164,6 +165,15 @@ class OpenClipTokenizer:
                 # leaves room for two only.
                 return max(0, len(wrapped(text)["input_ids"]) - SPECIAL_TOKENS)
             return int((self.inner([text]) != 0).sum())
+
+
+def _half_precision(device: torch.device, wanted: str) -> torch.dtype | None:
+    """What a device multiplies several times as fast as float32; None where it does not."""
+    if device.type == "cuda":
+        return torch.float16
+    if device.type == "cpu" and wanted != "f32" and (wanted == "bf16" or bf16_runs_here()):
+        return torch.bfloat16
+    return None
 
 
 def known_models() -> list[dict[str, Any]]:

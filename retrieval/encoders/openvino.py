@@ -48,10 +48,10 @@ class OpenVinoEncoder:
         preprocess = {**export.details["preprocess"], "fit": self._fit}
         self.details = EncoderDetails(**{**export.details, "preprocess": preprocess})
         self.fingerprint = self.details.fingerprint()
-        self.backend = f"openvino {export.precision}"
+        self.backend = f"openvino {'int8' if export.quantized else export.precision}"
         self.dim = export.dim
         self.image_size = int(export.details["preprocess"]["size"])
-        self._export = export
+        self.folder, self.export = folder, export
         self._images = compiled(folder / IMAGE_MODEL, export.precision, bulk=bulk)
         self._texts = compiled(folder / TEXT_MODEL, export.precision, bulk=bulk)
         self._tokenize, self._count = _tokenizer(name, folder, export)
@@ -71,17 +71,22 @@ class OpenVinoEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if not len(texts):
             return np.empty((0, self.dim), dtype=np.float32)
-        limit = max(1, self._export.context - SPECIAL_TOKENS)
+        limit = max(1, self.export.context - SPECIAL_TOKENS)
         return encode_split(texts, self._count, limit, self._encode_parts)
 
     def cost(self) -> dict[str, dict[str, int]]:
-        assert self._export.cost is not None
-        return self._export.cost
+        assert self.export.cost is not None
+        return self.export.cost
+
+    def batches_of_tokens(self, texts: Sequence[str]) -> Iterator[Tokens]:
+        """What the text tower sees of texts that fit its context, in the order given."""
+        tokens = self._tokenize(texts)
+        return self._text_batches(tokens, _lengths(tokens))
 
     def _encode_parts(self, parts: Sequence[str]) -> Vectors:
         """Texts that fit, the short ones with one another: a batch is as long as its longest."""
         tokens = self._tokenize(parts)
-        lengths = np.array([np.flatnonzero(row)[-1] + 1 for row in tokens])
+        lengths = _lengths(tokens)
         order = np.argsort(lengths, kind="stable")
         made = normalise(run(self._texts, self._text_batches(tokens[order], lengths[order])))
         vectors = np.empty_like(made)
@@ -91,9 +96,14 @@ class OpenVinoEncoder:
     def _text_batches(self, tokens: Tokens, lengths: npt.NDArray[np.int64]) -> Iterator[Tokens]:
         for start in range(0, len(tokens), TEXTS_A_REQUEST):
             batch = tokens[start : start + TEXTS_A_REQUEST]
-            if self._export.cuts:
+            if self.export.cuts:
                 batch = batch[:, : lengths[start : start + TEXTS_A_REQUEST].max()]
             yield np.ascontiguousarray(batch)
+
+
+def _lengths(tokens: Tokens) -> npt.NDArray[np.int64]:
+    """(n,) tokens of each row, without what follows its end."""
+    return np.array([np.flatnonzero(row)[-1] + 1 for row in tokens], dtype=np.int64)
 
 
 def _tokenizer(
@@ -105,5 +115,5 @@ def _tokenizer(
         return made, made.count
     from retrieval.encoders.openclip import OpenClipTokenizer
 
-    theirs = OpenClipTokenizer(name)
+    theirs = OpenClipTokenizer(export.base or name)
     return (lambda texts: theirs(texts).numpy()), theirs.count

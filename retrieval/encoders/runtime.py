@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
+import logging
 import os
 import sys
+import warnings
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +95,20 @@ def run(model: Any, batches: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.float
     while running:
         finish()
     return np.concatenate(made)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Converters tell of each step on every channel; what matters comes back as an error."""
+    level = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -104,6 +104,23 @@ def embed(
     )
 
 
+def read_squares(
+    given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
+) -> tuple[list[int], list[Square]]:
+    """The photos of a set that can be read: their rows, and each as the encoder prepares it."""
+    records = (_record(given.base, row, photo) for row, photo in enumerate(given.photos))
+    rows: list[int] = []
+    squares: list[Square] = []
+    with progress.task("reading photos", len(given.photos)) as task:
+        for item in SourceReader(given.base, settings, encoder).stream(records, None, None):
+            task.advance()
+            assert isinstance(item, Prepared)
+            if not item.rejects:
+                rows.append(int(item.record.key))
+                squares += item.squares.values()
+    return rows, squares
+
+
 def in_common(sets: Sequence[Embedded]) -> list[Embedded]:
     """The sets with those photos alone that each of them has, so that they can be compared.
 
