@@ -35,7 +35,7 @@ from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
 from retrieval.vectors.gallery import Gallery
-from retrieval.vectors.policy import RECALL_QUERIES, choose_type, goal_for, tune
+from retrieval.vectors.policy import RECALL_QUERIES, choose_type, goal_for, most_exact, tune
 from retrieval.vectors.taking_over import Before, take_over
 
 GALLERIES: dict[Side, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
@@ -209,7 +209,8 @@ def _write_index(
     before: Before | None,
 ) -> GalleryEntry:
     count = len(rows.ids)
-    kind = choose_type(wanted, count, settings.exact_limit)
+    exact = most_exact(settings.exact_limit, settings.index_memory_mb, rows.vectors.shape[1])
+    kind = choose_type(wanted, count, exact)
     goal = goal_for(count, settings.recall_goal)
     taken = None if before is None else take_over(before, name, kind, rows.vectors, rows.ids)
     if before is not None and taken is not None:

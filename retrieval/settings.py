@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     exact_limit: int = Field(
         20_000, ge=0, description="up to this many vectors `auto` searches exactly"
     )
+    index_memory_mb: float | None = Field(
+        None, gt=0, description="`auto` compresses vectors that would take more memory; None: any"
+    )
     recall_goal: float = Field(
         0.98, gt=0, le=1, description="recall@20 that `auto` tunes an approximate index for"
     )

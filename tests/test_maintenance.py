@@ -265,6 +265,16 @@ def test_the_type_that_was_chosen_stays(made: Settings, shop: Shop, tiny_model: 
     assert rebuild(made, Quiet(), "auto").index_type == "flat"
 
 
+def test_a_catalog_beyond_its_budget_of_memory_is_compressed(
+    make_shop: Callable[..., Shop], tmp_path: Path, tiny_model: str
+) -> None:
+    small = load_settings(index=tmp_path / "small", model=tiny_model, index_memory_mb=0.01)
+    retrieval.build(make_shop(60).path, small.index, tiny_model)
+    assert rebuild(small, Quiet()).index_type == "ivf-pq4"
+    assert retrieval.open(small.index).search("red mug", limit=3)
+    assert rebuild(small.model_copy(update={"index_memory_mb": 1}), Quiet()).index_type == "flat"
+
+
 def test_an_update_changes_the_live_index_and_a_rebuild_makes_it_anew(
     shop: Shop, tmp_path: Path, tiny_model: str
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retrieval.errors import IndexDamaged, QueryError
 from retrieval.vectors import TYPES, AnnIndex, Gallery
 from retrieval.vectors.gallery import rough_scores
-from retrieval.vectors.policy import choose_type, exact_ids, tune
+from retrieval.vectors.policy import choose_type, exact_ids, most_exact, tune
 from retrieval.vectors.taking_over import Before, take_over
 
 DIM = 16
@@ -144,6 +144,12 @@ def test_auto_is_exact_until_the_limit() -> None:
     assert choose_type("auto", 100, 100) == "flat"
     assert choose_type("auto", 101, 100) == "ivf-pq4"
     assert choose_type("hnsw", 5, 100) == "hnsw"
+
+
+def test_a_budget_of_memory_lowers_what_is_searched_exactly() -> None:
+    assert most_exact(20_000, None, 512) == 20_000
+    assert most_exact(20_000, 1_000, 512) == 20_000
+    assert most_exact(20_000, 2.048, 512) == 1_000
 
 
 def test_the_width_grows_until_texts_are_found_too() -> None:

@@ -20,6 +20,7 @@ NEARLY_ALL = 0.9995
 NEARLY_ALL_UP_TO = 300_000
 RECALL_QUERIES = 200
 EXACT_CHUNK = 65_536
+BYTES_A_COMPONENT = 4
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Recall:
     @property
     def worst(self) -> float:
         return min(self.by_query.values(), default=1.0)
+
+
+def most_exact(limit: int, memory_mb: float | None, dim: int) -> int:
+    """Vectors of `dim` components that `auto` searches exactly: up to a limit, and as many as the
+    memory allows that an exact index holds them in."""
+    if memory_mb is None:
+        return limit
+    return min(limit, int(memory_mb * 1e6 / (dim * BYTES_A_COMPONENT)))
 
 
 def choose_type(wanted: str, count: int, exact_limit: int) -> str:
