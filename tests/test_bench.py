@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from retrieval.bench import growing, serving
+from retrieval.bench import growing, peers, serving
 from retrieval.bench.goals import hold_against_goals
 from retrieval.bench.machine import describe_machine
 from retrieval.bench.measuring import Measurement, in_turns
@@ -18,6 +19,7 @@ from retrieval.bench.reporting import GROWTH, RESULTS, SPEED, TABLES, write_resu
 from retrieval.bench.synthetic import clip_like
 from retrieval.cli import cli
 from retrieval.encoders import Encoder
+from retrieval.errors import SourceError
 from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from tests.conftest import draw_product
@@ -129,3 +131,24 @@ def test_goals_are_met_or_missed_by_what_was_measured() -> None:
 def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     made = CliRunner().invoke(cli, ["bench", "encode", "--photos", str(tmp_path / "none")])
     assert "no such folder" in str(made.exception)
+
+
+def test_peers_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    made = CliRunner().invoke(cli, ["bench", "peers", "--json"])
+    assert made.exit_code == 0 and "none of clip-retrieval, rclip" in made.stderr
+    assert peers.find_peers([f"rclip={sys.executable}"]) == {"rclip": Path(sys.executable)}
+    for wrong in ("rclip=/no/such/program", f"others={sys.executable}", "rclip"):
+        with pytest.raises(SourceError, match="--peer"):
+            peers.find_peers([wrong])
+
+
+def test_a_peer_that_fails_is_not_taken_for_a_fast_one(tmp_path: Path) -> None:
+    shelf = tmp_path / "photos"
+    shelf.mkdir()
+    for number in range(3):
+        draw_product("mug", "red", (300, 200), number).save(shelf / f"{number}.jpg")
+    with pytest.raises(SourceError, match="ended with 2"):
+        peers._rclip(Path(sys.executable), shelf, tmp_path / "rclip")()
+    with pytest.raises(SourceError, match="1 of 3 photos"):
+        peers._all_there(1, shelf)

@@ -28,9 +28,12 @@ STARTS_WITHIN = 120.0
 def bench_serving(index: Path) -> Iterator[Measurement]:
     """`retrieval serve` of an index, asked by words that it was never asked before, then again."""
     found: dict[tuple[int, str], tuple[float, list[float]]] = {}
-    backends = {"naive torch": "torch", "retrieval": "auto"}
-    for method, backend in backends.items():
-        with served(index, backend) as address:
+    run_by = {
+        "naive torch": {"RETRIEVAL_BACKEND": "torch", "RETRIEVAL_PRECISION": "f32"},
+        "retrieval": {"RETRIEVAL_BACKEND": "auto"},
+    }
+    for method, chosen in run_by.items():
+        with served(index, chosen) as address:
             texts = (" ".join(words) for words in itertools.permutations(WORDS, 5))
             for clients in CLIENTS:
                 found[clients, method] = _asked(address, clients, texts)
@@ -84,13 +87,12 @@ def _asked(address: str, clients: int, texts: Iterator[str]) -> tuple[float, lis
 
 
 @contextmanager
-def served(index: Path, backend: str) -> Iterator[str]:
-    """The address of a server of its own; raises ServerError where it does not come up."""
+def served(index: Path, chosen: dict[str, str]) -> Iterator[str]:
+    """The address of a server of its own, by these settings; raises ServerError where it does not
+    come up."""
     command = [sys.executable, "-m", "retrieval", "serve", "--port", "0", "--index", str(index)]
-    environment = {**os.environ, "RETRIEVAL_RATE_LIMIT": "1000000000/minute"}
-    process = subprocess.Popen(
-        [*command, "--backend", backend], stderr=subprocess.PIPE, text=True, env=environment
-    )
+    environment = {**os.environ, "RETRIEVAL_RATE_LIMIT": "1000000000/minute", **chosen}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     log = process.stderr
     try:

@@ -18,7 +18,7 @@ from retrieval.settings import Settings
 if TYPE_CHECKING:
     from retrieval.bench.measuring import Measurement
 
-SUITES = ("encode", "search", "growth", "serve")
+SUITES = ("encode", "search", "growth", "serve", "peers")
 SAMPLES = Path("samples/images")
 
 
@@ -29,6 +29,7 @@ class _Plan:
     count: int
     models: tuple[str, ...]
     sizes: list[int]
+    peers: tuple[str, ...]
     progress: Progress
 
     def run(self, suite: str, folder: Path) -> Iterator[Measurement]:
@@ -38,17 +39,13 @@ class _Plan:
             "search": self._search,
             "growth": self._growth,
             "serve": self._serve,
+            "peers": self._peers,
         }[suite](folder)
 
     def _encode(self, folder: Path) -> Iterator[Measurement]:
-        if not self.photos.is_dir():
-            raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")
         from retrieval.bench import encoding
-        from retrieval.encoders.nearness import NEIGHBOURS
 
-        found = sorted(path for path in self.photos.glob("*.jp*g"))[: self.count]
-        if len(found) < 2 * NEIGHBOURS:
-            raise SourceError(f"{self.photos} has too few JPEGs to measure by; give --photos")
+        found = self._found()
         yield from encoding.bench_decoding(found, 224)
         for name in self.models:
             architecture = name.removeprefix(encoding.RANDOM)
@@ -73,6 +70,27 @@ class _Plan:
         from retrieval.bench.serving import bench_serving
 
         return bench_serving(self.settings.index)
+
+    def _peers(self, folder: Path) -> Iterator[Measurement]:
+        from retrieval.bench import encoding, peers
+
+        programs = peers.find_peers(self.peers)
+        if not programs:
+            note(f"none of {', '.join(peers.PEERS)} is installed; --peer NAME=PROGRAM names one")
+            return
+        name = encoding.random_model(peers.RCLIP_MODEL, folder / peers.RCLIP_MODEL)
+        yield from peers.bench_peers(name, self._found(), programs, self.progress)
+
+    def _found(self) -> list[Path]:
+        """The photos to encode; raises SourceError where they are too few."""
+        from retrieval.encoders.nearness import NEIGHBOURS
+
+        if not self.photos.is_dir():
+            raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")
+        found = sorted(self.photos.glob("*.jp*g"))[: self.count]
+        if len(found) < 2 * NEIGHBOURS:
+            raise SourceError(f"{self.photos} has too few JPEGs to measure by; give --photos")
+        return found
 
 
 @click.command()
@@ -99,6 +117,13 @@ class _Plan:
     help="Vectors to search among, and products to grow to.",
 )
 @click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="NAME=PROGRAM",
+    help="Another tool to compare with, where it is not on PATH: clip-retrieval, rclip.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Write JSON, tables, plots."
 )
 @model_options
@@ -111,12 +136,14 @@ def bench(
     count: int,
     models: tuple[str, ...],
     sizes: str,
+    peers: tuple[str, ...],
     out: Path | None,
 ) -> None:
     """Measure speed and memory on this machine, each beside what it is compared with.
 
     SUITES: encode (photos and words to vectors), search (among vectors), growth (whole catalogs),
-    serve (the server of --index under load); all where none is named.
+    serve (the server of --index under load), peers (other tools on the same photos, as far as they
+    are installed); all where none is named.
     """
     from retrieval.bench.goals import hold_against_goals
     from retrieval.bench.machine import describe_machine
@@ -124,7 +151,7 @@ def bench(
 
     machine = describe_machine()
     plan = _Plan(
-        settings, photos, count, models or ("starter",), _sizes(sizes), for_this_terminal()
+        settings, photos, count, models or ("starter",), _sizes(sizes), peers, for_this_terminal()
     )
     found = []
     with tempfile.TemporaryDirectory(prefix="retrieval-bench-") as folder:
