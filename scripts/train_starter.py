@@ -28,6 +28,8 @@ from starter_training.heads import add_linear, start_from_imagenet
 from starter_training.joint import Plan, Trainer
 from starter_training.model import build
 from starter_training.pairs import read_sets
+from starter_training.renders import NAME as RENDERS
+from starter_training.renders import write_set
 from starter_training.teachers import SentenceTeacher
 from starter_training.text_tower import agreement, distil, tokenize
 
@@ -122,6 +124,11 @@ def train_text(
     required=True,
     help="The model's folder; replaced whole.",
 )
+@click.option(
+    "--renders",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder that `render_samples.py --split training` wrote: rendered products to learn from.",
+)
 @click.option("--leave-out", multiple=True, default=("magento2",), help="Sets not to read at all.")
 @click.option(
     "--unseen",
@@ -157,6 +164,12 @@ def train_text(
     help="Length of the ImageNet units' part beside it.",
 )
 @click.option(
+    "--render-boost",
+    default=3.0,
+    show_default=True,
+    help="How much more often rendered products are drawn than their number says.",
+)
+@click.option(
     "--tail-minutes",
     default=0.0,
     show_default=True,
@@ -173,6 +186,7 @@ def train_text(
 @click.option("--threads", default=2, show_default=True, help="CPU threads of torch.")
 def main(
     data: Path,
+    renders: Path | None,
     wordnet: Path,
     work: Path,
     out: Path,
@@ -184,6 +198,7 @@ def main(
     head_steps: int,
     keep: float,
     class_share: float,
+    render_boost: float,
     tail_minutes: float,
     phrase_limit: int,
     note: str,
@@ -196,6 +211,9 @@ def main(
     torch.set_num_threads(threads)
     (work / "features").mkdir(parents=True, exist_ok=True)
     used = [p for p in sorted(data.glob("*.parquet")) if p.stem not in leave_out]
+    if renders is not None:
+        write_set(renders, work / f"{RENDERS}.parquet")
+        used.append(work / f"{RENDERS}.parquet")
     compute(used, work / "features", device)
     classes = class_vectors(work / "classes.npy", device)
     listed = phrases(used, wordnet, [", ".join(names) for names in class_names()])
@@ -205,10 +223,10 @@ def main(
     text = train_text(work, listed, targets, text_minutes, device)
 
     plan = Plan(steps=linear_steps, minutes=120, keep=keep, classes=0.0)
+    plan.boost[RENDERS] = render_boost
     model, held_out = train_images(
-        data,
+        used,
         work,
-        leave_out,
         unseen,
         classes,
         plan,
@@ -236,9 +254,8 @@ def main(
 
 
 def train_images(
-    data: Path,
+    used: list[Path],
     work: Path,
-    leave_out: tuple[str, ...],
     unseen: tuple[str, ...],
     classes: np.ndarray,
     plan: Plan,
@@ -248,7 +265,7 @@ def train_images(
     device: str,
 ) -> tuple[torch.nn.Module, dict[str, float]]:
     """A model with its image tower trained, and what it reaches on the pictures held out."""
-    sets, texts = read_sets(data, work / "features", list(leave_out), list(unseen))
+    sets, texts = read_sets(used, work / "features", list(unseen))
     vectors = teacher_vectors(texts, "texts", work, device)
     model = build()
     units = start_from_imagenet(model.visual, classes)

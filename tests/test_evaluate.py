@@ -67,6 +67,7 @@ def test_the_command_prints_the_promised_keys(pairs: Path, tiny_model: str) -> N
         low, high = made[direction]["intervals"]["R@10"]
         assert 0 <= low <= made[direction]["R@10"] <= high <= 1
     assert {"accuracy", "top5"} <= set(made["zero_shot"])
+    assert 0 < made["same category@5"] <= 1
     for kind in ("text", "image", "search", "query"):
         assert {"first", "p50", "p95", "p99"} == set(made["latency_ms"][kind])
     assert made["flops"]["image"] > 0 and made["flops"]["text"] > 0

@@ -12,12 +12,14 @@ from retrieval.encoders import normalise
 from retrieval.evaluation.intervals import compare, estimate, summarise
 from retrieval.evaluation.metrics import (
     MEASURES,
+    NEIGHBOURS,
     NEVER,
     Measures,
     join,
     judged_queries,
     measure_run,
     measure_vectors,
+    same_category,
 )
 
 # Names of pytrec_eval, which runs trec_eval's own C code.
@@ -157,3 +159,33 @@ def test_different_queries_cannot_be_compared() -> None:
 
 def test_nothing_measured_is_said_to_be_nothing() -> None:
     assert summarise(join([])) == {"queries": 0}
+
+
+def test_neighbours_of_the_same_category_are_counted_without_a_products_own_photos() -> None:
+    angles = np.array([0.0, 0.01, 0.02, 0.03, 1.0, 1.01])
+    photos = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    owners = np.array([0, 0, 1, 2, 3, 4])
+    labels = ["mug", "mug", "mug", "lamp", "lamp", None]
+    found = same_category(photos, owners, labels)
+    assert found is not None and len(found) == 5, "a photo without a label asks nothing"
+    # With six photos all others are neighbours: of the first, one mug among four.
+    assert found[0] == pytest.approx(1 / 4) and found[2] == pytest.approx(2 / 5)
+    asked = same_category(photos, owners, labels, np.array([2, 5]))
+    assert asked is not None and asked.tolist() == [found[2]]
+    assert same_category(photos, owners, ["mug"] * 6) is None
+
+
+@given(st.integers(7, 40), st.integers(2, 4), st.integers(0, 10_000))
+def test_neighbours_of_the_same_category_are_those_of_a_plain_sort(
+    count: int, classes: int, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    photos = normalise(chance.normal(size=(count, 8)))
+    labels = [str(label) for label in chance.integers(0, classes, count)]
+    labels[:2] = ["0", "1"]
+    found = same_category(photos, np.arange(count), labels)
+    assert found is not None
+    for row in range(count):
+        near = sorted(set(range(count)) - {row}, key=lambda i: -float(photos[row] @ photos[i]))
+        same = [labels[i] == labels[row] for i in near[:NEIGHBOURS]]
+        assert found[row] == pytest.approx(np.mean(same))

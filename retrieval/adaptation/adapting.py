@@ -19,7 +19,15 @@ from retrieval.catalog.store import CatalogStore
 from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexMismatch, IndexMissing
 from retrieval.evaluation.intervals import Difference, compare, paired, summarise
-from retrieval.evaluation.metrics import Floats, Ints, Measures, join, measure_vectors
+from retrieval.evaluation.metrics import (
+    SHARE,
+    Floats,
+    Ints,
+    Measures,
+    join,
+    measure_vectors,
+    same_category,
+)
 from retrieval.generations import Generations, live_manifest
 from retrieval.maintenance import writable_store
 from retrieval.progress import Progress, Task
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 JUDGED_QUERIES = 2_000
-NEIGHBOURS = 5
-SHARE = f"same category@{NEIGHBOURS}"
 CONTRAST, CLOSED = "contrastive", "closed form"
 DIRECTIONS = ("text_to_image", "image_to_text")
 Products = npt.NDArray[np.bool_]
@@ -46,7 +52,7 @@ class Scores:
     Attributes:
         directions: out of DIRECTIONS.
         clusters: direction -> (q,), the group of each query's product.
-        neighbours: (q, 1) share of a photo's NEIGHBOURS nearest that are of its category; None
+        neighbours: (q, 1) share of a photo's nearest that are of its category; None
             where the catalog has no categories to compare.
         neighbour_clusters: (q,).
     """
@@ -325,27 +331,12 @@ def _score(
         "text_to_image": pairs.groups[title_products[asked]],
         "image_to_text": pairs.groups[pairs.photo_products[shown]],
     }
-    share = _same_category(pairs, photos, shown) if neighbours else None
+    share = None
+    if neighbours:
+        share = same_category(photos, pairs.photo_products, pairs.categories.tolist(), shown)
+    column = None if share is None else share[:, None]
     named = shown[pairs.categories[shown] != ""]
-    return Scores(directions, clusters, share, pairs.groups[pairs.photo_products[named]])
-
-
-def _same_category(pairs: Pairs, photos: Any, shown: npt.NDArray[np.intp]) -> Floats | None:
-    named = pairs.categories != ""
-    if len(np.unique(pairs.categories[named])) < 2:
-        return None
-    shown = shown[named[shown]]
-    shares = []
-    for start in range(0, len(shown), 256):
-        rows = shown[start : start + 256]
-        cosines = photos[rows] @ photos.T
-        # A product's own other photos are no find.
-        cosines[pairs.photo_products[rows][:, None] == pairs.photo_products[None]] = -np.inf
-        k = min(NEIGHBOURS, cosines.shape[1] - 1)
-        nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        same = pairs.categories[nearest] == pairs.categories[rows][:, None]
-        shares.append(same.mean(axis=1))
-    return np.concatenate(shares)[:, None] if shares else np.empty((0, 1))
+    return Scores(directions, clusters, column, pairs.groups[pairs.photo_products[named]])
 
 
 def _rows_by_product(products: Ints, count: int) -> list[npt.NDArray[np.intp]]:

@@ -15,6 +15,7 @@ from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation
 from retrieval.evaluation.judgements import read_judgements, read_run, write_qrels, write_run
+from retrieval.evaluation.metrics import SHARE
 from retrieval.evaluation.searches import SearchEvaluation, judge_run, judge_searches
 from retrieval.evaluation.zero_shot import TEMPLATES, read_templates
 from retrieval.progress import Progress, for_this_terminal
@@ -171,6 +172,10 @@ def show_evaluation(document: dict[str, Any]) -> None:
     if document["zero_shot"]:
         out.print()
         out.print(_zero_shot_table(models))
+    if document[SHARE] is not None:
+        out.print()
+        found = ", ".join(f"{_label(one)} {one[SHARE]:.1%}" for one in models)
+        out.print(f"a photo's neighbours, {SHARE}: {found}")
     out.print()
     out.print(_costs_table(document, models))
     if "by_category" in document["text_to_image"]:

@@ -25,7 +25,14 @@ from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
 from retrieval.evaluation.embedding import Embedded, embed, in_common
 from retrieval.evaluation.index_loss import index_loss, photo_gallery
 from retrieval.evaluation.intervals import compare, summarise
-from retrieval.evaluation.metrics import Ints, Measures, measure_vectors
+from retrieval.evaluation.metrics import (
+    SHARE,
+    Floats,
+    Ints,
+    Measures,
+    measure_vectors,
+    same_category,
+)
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
 from retrieval.products import Reject
@@ -84,6 +91,7 @@ class ModelEvaluation:
     embedded: Embedded
     directions: dict[str, Direction]
     zero_shot: ZeroShot | None
+    neighbours: Floats | None
     costs: dict[str, Any]
     index: dict[str, Any]
 
@@ -99,6 +107,7 @@ class ModelEvaluation:
             "fingerprint": self.fingerprint,
             **{name: one.as_dict() for name, one in self.directions.items()},
             "zero_shot": None if self.zero_shot is None else self.zero_shot.as_dict(),
+            SHARE: None if self.neighbours is None else round(float(self.neighbours.mean()), 5),
             "index": self.index,
             **self.costs,
         }
@@ -276,6 +285,7 @@ def _evaluate(
         embedded=embedded,
         directions=directions,
         zero_shot=zero_shot,
+        neighbours=same_category(embedded.photos, given.clusters()[1], given.labels),
         index=loss,
         costs={
             "latency_ms": latencies,

@@ -20,6 +20,8 @@ Ints = npt.NDArray[np.int64]
 
 CUTOFFS = (1, 5, 10)
 NDCG_DEPTH = 10
+NEIGHBOURS = 5
+SHARE = f"same category@{NEIGHBOURS}"
 MEASURES = (*(f"R@{k}" for k in CUTOFFS), "MRR", "nDCG@10")
 NEVER = np.iinfo(np.int64).max
 DECIMALS = 6
@@ -80,6 +82,42 @@ def join(parts: Sequence[Measures]) -> Measures:
         {name: np.concatenate([part.by_query[name] for part in parts]) for name in names},
         np.concatenate([part.rank for part in parts]),
     )
+
+
+def same_category(
+    photos: Vectors,
+    owners: Ints,
+    labels: Sequence[str | None],
+    asked: npt.NDArray[np.intp] | None = None,
+) -> Floats | None:
+    """Category precision of photo to photo: of each labelled photo, the share of its NEIGHBOURS
+    nearest that are of its label. Photos of the same product are no find, and left out.
+
+    Args:
+        photos: (n, d), rows of length 1.
+        owners: (n,) the product that each photo is of.
+        labels: one a photo; None or "" where none is known.
+        asked: rows to ask for; None: all.
+
+    Returns:
+        (q,) of the asked photos that have a label; None where all labels are one.
+    """
+    named = np.array([label or "" for label in labels])
+    if len(np.unique(named[named != ""])) < 2:
+        return None
+    rows = np.arange(len(photos)) if asked is None else asked
+    rows = rows[named[rows] != ""]
+    shares = [np.empty(0)]
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        cosines = photos[part] @ photos.T
+        cosines[owners[part][:, None] == owners[None]] = -np.inf
+        k = min(NEIGHBOURS, cosines.shape[1] - 1)
+        nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        others = np.take_along_axis(cosines, nearest, axis=1) > -np.inf
+        same = others & (named[nearest] == named[part][:, None])
+        shares.append(same.sum(axis=1) / np.maximum(1, others.sum(axis=1)))
+    return np.concatenate(shares)
 
 
 def measure_run(

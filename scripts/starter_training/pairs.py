@@ -29,31 +29,25 @@ class PictureSet:
     held: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
 
-def texts_of(
-    captions: list[str], category: str | None, colour: str | None = None
-) -> tuple[list[str], list[str], list[str]]:
-    """What may be said of a picture: whole captions, their sentences, the kind of thing it shows.
+def texts_of(captions: list[str], category: str | None) -> tuple[list[str], list[str], list[str]]:
+    """What may be said of a picture: whole captions, their sentences.
 
-    The kind is also said with its colour, where that is known.
+    And the kind of thing it shows.
     """
     titles = list(dict.fromkeys(c[:300] for c in captions))
     parts = [p for title in titles for p in (sentences(title) if len(title) > 60 else [])]
     kinds = [k.strip() for k in re.split(r"\s*[|>/]\s*", category or "")[-2:] if k.strip()]
     if len(titles) == 1 and len(titles[0].split()) <= 3:
         kinds.append(f"a photo of a {titles[0]}")
-    named = [titles[0]] if titles and len(titles[0].split()) <= 3 else kinds[:2]
-    if colour is not None and not any(colour in title.lower() for title in titles):
-        kinds = [*kinds, *(f"{colour} {name}" for name in named)]
     return titles, parts[:4] if len(parts) > 1 else [], kinds
 
 
 def read_sets(
-    paths: list[Path], features: Path, unseen: list[str], colours: dict[str, list[str | None]]
+    paths: list[Path], features: Path, unseen: list[str]
 ) -> tuple[list[PictureSet], list[str]]:
     """The sets with their cached `features`, and the distinct texts that they number.
 
-    `colours` has the main colour of each picture of a set, or None. Sets in `unseen` are held out
-    whole. About
+    Sets in `unseen` are held out whole. About
     one picture in thirty of the larger others is held out too: all that share a first caption fall
     on the same side, so that no product is on both.
     """
@@ -64,9 +58,8 @@ def read_sets(
         # A set whose category is one and the same for all pictures says nothing with it.
         varied = len(set(categories)) > 1
         rows, held = [], []
-        said = zip(captions_of(path), categories, colours[path.stem], strict=True)
-        for captions, category, colour in said:
-            groups = texts_of(captions, category if varied else None, colour)
+        for captions, category in zip(captions_of(path), categories, strict=True):
+            groups = texts_of(captions, category if varied else None)
             rows.append(tuple([texts.setdefault(t, len(texts)) for t in group] for group in groups))
             digest = hashlib.sha256((captions[0] if captions else "").encode()).digest()
             held.append(len(categories) >= 3000 and digest[0] < 8)
