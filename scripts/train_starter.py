@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 from starter_training.card import card
-from starter_training.catalogs import images_per_second, measure_catalog
+from starter_training.catalogs import measure_catalog
 from starter_training.corpus import is_held_out, phrases
 from starter_training.export import export, load
 from starter_training.features import compute
@@ -94,6 +94,7 @@ def train_text(
             targets,
             ready.parent,
             minutes * 3 / 4,
+            batch=1024,
             rate=5e-4,
             epochs=8,
             device=device,
@@ -179,9 +180,6 @@ def train_text(
     "--phrase-limit", default=0, help="Distil on this many phrases only, to try the script."
 )
 @click.option("--note", default="", help="What else the card should say of this run.")
-@click.option(
-    "--speed/--no-speed", default=False, help="Measure image encoding: on a quiet machine."
-)
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)
 @click.option("--threads", default=2, show_default=True, help="CPU threads of torch.")
 def main(
@@ -202,7 +200,6 @@ def main(
     tail_minutes: float,
     phrase_limit: int,
     note: str,
-    speed: bool,
     device: str,
     threads: int,
 ) -> None:
@@ -211,12 +208,13 @@ def main(
     torch.set_num_threads(threads)
     (work / "features").mkdir(parents=True, exist_ok=True)
     used = [p for p in sorted(data.glob("*.parquet")) if p.stem not in leave_out]
+    photos = list(used)
     if renders is not None:
         write_set(renders, work / f"{RENDERS}.parquet")
         used.append(work / f"{RENDERS}.parquet")
     compute(used, work / "features", device)
     classes = class_vectors(work / "classes.npy", device)
-    listed = phrases(used, wordnet, [", ".join(names) for names in class_names()])
+    listed = phrases(photos, wordnet, [", ".join(names) for names in class_names()])
     if phrase_limit:
         listed = listed[:: max(1, len(listed) // phrase_limit)]
     targets = teacher_vectors(listed, "phrases", work, device)
@@ -240,6 +238,7 @@ def main(
         "text minutes": text_minutes,
         "class share": class_share,
         "head steps": head_steps,
+        "render boost": render_boost,
         "tail minutes": tail_minutes,
         "device": device,
     }
@@ -250,7 +249,7 @@ def main(
     }
     if note:
         run["note"] = note
-    write(model, out, picture_counts(used, unseen), listed, targets, held_out, catalog, run, speed)
+    write(model, out, picture_counts(used, unseen), listed, targets, held_out, catalog, run)
 
 
 def train_images(
@@ -304,7 +303,6 @@ def write(
     held_out: dict[str, float],
     catalogs: tuple[Path, ...],
     run: dict[str, object],
-    speed: bool,
 ) -> None:
     """Measures the model as a user would load it, and puts it at `out` with that in its card."""
     state = {k: v.cpu() for k, v in model.state_dict().items()}
@@ -318,9 +316,8 @@ def write(
     log.info("text tower: %s", text)
     numbers = {path.parent.name: measure_catalog(candidate, path) for path in catalogs}
     log.info("catalogs: %s", json.dumps(numbers))
-    speeds = images_per_second(candidate) if speed else {}
     shutil.rmtree(candidate)
-    export(state, out, card(counts, text, held_out, numbers, speeds, run))
+    export(state, out, card(counts, text, held_out, numbers, run))
 
 
 def picture_counts(used: list[Path], unseen: tuple[str, ...]) -> dict[str, int]:

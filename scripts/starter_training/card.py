@@ -8,9 +8,7 @@ TEXT = CONFIG["model_cfg"]["text_cfg"]
 
 
 def _table(title: str, values: dict[str, float]) -> str:
-    rows = "\n".join(
-        f"| {k.replace('_', ' ')} | {v:.3f} |" for k, v in values.items() if k != "products"
-    )
+    rows = "\n".join(f"| {k} | {v:.3f} |" for k, v in values.items() if k != "photos")
     return f"### {title}\n\n| measure | value |\n| --- | --- |\n{rows}\n"
 
 
@@ -19,17 +17,14 @@ def card(
     text: dict[str, float],
     held_out: dict[str, float],
     catalogs: dict[str, dict[str, float]],
-    speeds: dict[str, float],
     run: dict[str, object],
 ) -> str:
     """Markdown: purpose, training, data and their rights, the given numbers, limits."""
     pictures = "\n".join(f"| {name} | {count} |" for name, count in sorted(sets.items()))
     measured = "\n".join(
-        _table(f"{name} ({v['products']} products)", v) for name, v in catalogs.items()
+        _table(f"{name} ({v['photos']} photos)", v) for name, v in catalogs.items()
     )
     settings = "\n".join(f"- {key}: {value}" for key, value in run.items())
-    fast = ", ".join(f"{k.replace('_', ' ')} {v:.0f}" for k, v in speeds.items())
-    fast = f"Image encoding, photos a second on the training machine: {fast}.\n" if fast else ""
     return f"""# Starter model
 
 A small two-tower model of pictures and English text in open_clip's format. It makes product
@@ -57,8 +52,10 @@ tokenizer = open_clip.get_tokenizer("local-dir:FOLDER")
    of its own: a hidden unit for each class (animals share some), with the class's name in the
    teacher's vectors as the output. The other part holds a linear map trained by contrast
    between pictures and captions, in which equal captions are no negatives and a distance to the
-   ConSE vector is kept small. Where asked for (`--tail-minutes`), head and last stages are then
-   trained together; the run below says whether they were.
+   ConSE vector is kept small. Among the pictures are products rendered by the same code as the
+   sample catalog (other designs, finishes and views), with their colour and material named.
+   Where asked for (`--tail-minutes`), head and last stages are then trained together; the run
+   below says whether they were.
 
 Settings of this run:
 {settings}
@@ -88,10 +85,11 @@ sets of different sizes, so compare models by them, not sets):
 | --- | --- |
 {chr(10).join(f"| {k} | {v:.3f} |" for k, v in held_out.items())}
 
-Catalogs of shops that were never trained on, titles against photos:
+Catalogs that were never trained on, titles against photos: `retrieval evaluate CATALOG.csv --model
+starter`, with `RETRIEVAL_PRECISION=f32`. `samples` is the catalog of this project; what it was
+rendered by also rendered other products that the model learnt from, so it flatters.
 
 {measured}
-{fast}
 ## Limits
 - English only. Brands, model numbers, text on packages and counts are not seen.
 - Knows the things that ImageNet or the sets above show; of everything else it knows the words

@@ -29,6 +29,8 @@ from starter_training.model import (
 from starter_training.teachers import SentenceTeacher
 
 log = logging.getLogger(__name__)
+# Weight of the similarities within a batch beside the texts' own cosines.
+RELATIONAL = 60
 
 
 def tokenize(texts: list[str]) -> torch.Tensor:
@@ -171,7 +173,7 @@ def distil(
 
 def _loss(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     cosine = 1 - (got * wanted).sum(-1).mean()
-    return cosine + 20 * functional.mse_loss(got @ got.T, wanted @ wanted.T)
+    return cosine + RELATIONAL * functional.mse_loss(got @ got.T, wanted @ wanted.T)
 
 
 def _text_state(model: torch.nn.Module, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
