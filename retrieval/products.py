@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# The field of the text that a product's short values make.
+ATTRIBUTES = "attributes"
+# A value that is longer is a sentence, which belongs into the description.
+MOST_WORDS_OF_A_VALUE = 5
+LEAST_VALUES = 2
 SAID = ("title", "description", "category", "brand", "price")
 
 
@@ -73,7 +78,24 @@ class ProductRecord:
         texts = [("title", self.title)] if self.title else []
         if self.description and self.description != self.title:
             texts.append(("description", self.description))
+        values = self._short_values()
+        if len(values) >= LEAST_VALUES:
+            texts.append((ATTRIBUTES, ", ".join(values)))
         return texts
+
+    def _short_values(self) -> list[str]:
+        """What kind of thing it is, in the words of its columns: `Lamps, black, coated steel`.
+
+        Titles often keep quiet about colour and material, and sentences about them say much else.
+        Values with digits (sizes, article numbers) mean little to a model of language.
+        """
+        kind = (self.category or "").split(">")[-1].strip()
+        said = [kind, *(value for value in self.attributes.values() if isinstance(value, str))]
+        return list(dict.fromkeys(value for value in said if value and _is_short_word(value)))
+
+
+def _is_short_word(value: str) -> bool:
+    return not any(c.isdigit() for c in value) and len(value.split()) <= MOST_WORDS_OF_A_VALUE
 
 
 def _hash_row(record: ProductRecord) -> str:

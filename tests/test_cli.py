@@ -329,7 +329,7 @@ def test_the_script_for_cron_does_not_bring_back_what_was_rolled_back(index: Pat
 def test_the_script_for_cron_logs_a_line_and_an_exit_code(index: Path, tmp_path: Path) -> None:
     done = rebuild_script("--index", index, "--verify")
     assert done.returncode == 0, done.stderr
-    assert "ok products=20 vectors=60 index_type=flat recall=1.0" in done.stdout
+    assert "ok products=20 vectors=80 index_type=flat recall=1.0" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     log = tmp_path / "rebuild.log"
     with writing(index):

@@ -188,7 +188,7 @@ def test_6_one_bad_row_image_or_text_costs_itself_alone(
     lines.insert(4, "too,many,cells" + ",x" * 20)
     shop.path.write_text("\n".join(lines))
     report = retrieval.build(shop.path, tmp_path / "i", model=tiny_model)
-    assert (report.products, report.images, report.texts) == (20, 19, 40)
+    assert (report.products, report.images, report.texts) == (20, 19, 60)
     assert {(reject.row, reject.field) for reject in report.rejects} == {
         (5, "row"), (6, "image"), (8, "image"), (9, "price"),
     }  # fmt: skip

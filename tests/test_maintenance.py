@@ -53,7 +53,7 @@ def test_a_good_index_has_no_problems(made: Settings) -> None:
 def test_rebuilt_as_any_type_it_verifies_and_finds(made: Settings, shop: Shop, kind: str) -> None:
     report = rebuild(made, Quiet(), kind)
     assert report.generation == 2
-    assert (report.products, report.vectors) == (20, 20 + 40)
+    assert (report.products, report.vectors) == (20, 20 + 60)
     assert report.recall >= 0.98
     assert report.index_type == ("flat" if kind == "auto" else kind)
     assert problems(made) == []

@@ -358,3 +358,18 @@ def test_what_a_csv_writer_wrote_comes_back(
 @given(st.text("ab;,\t|\n\"' ", max_size=80))
 def test_guessing_a_delimiter_never_fails(sample: str) -> None:
     assert guess_delimiter(sample, ",") in ",;\t|"
+
+
+def test_short_values_of_columns_are_a_text_of_their_own(tmp_path: Path) -> None:
+    """They say colour and material where the title does not; sizes and sentences say nothing."""
+    path = tmp_path / "shop.csv"
+    path.write_text(
+        "id,title,category,colour,material,size,care,notes\n"
+        "a,Lamp,Home > Lamps,black,coated steel,12 cm,,Wipe it with a damp cloth now and then\n"
+        "b,Lamp,Lamps,,,,,\n"
+        "c,Lamp,lamp,lamp,lamp,40x40,,\n",
+        "utf-8",
+    )
+    records = [one for one in open_source(path, Settings()) if isinstance(one, ProductRecord)]
+    said = {record.key: dict(record.texts).get("attributes") for record in records}
+    assert said == {"a": "Lamps, black, coated steel", "b": None, "c": None}

@@ -14,6 +14,7 @@ from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Ve
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
+from retrieval.products import ATTRIBUTES
 from retrieval.sampling import spread_evenly
 
 MIN_GROUPS = 100
@@ -192,6 +193,9 @@ def _read(
                 .where(Vector.encoder_id == encoder.id, model.product_id.in_(chunk))
                 .order_by(model.id)
             )
+            if model is ProductText:
+                # Many products share their short values: they name kinds, and teach no product.
+                query = query.where(ProductText.field != ATTRIBUTES)
             rows += connection.execute(query).all()
     vectors = np.frombuffer(b"".join(row.data for row in rows), dtype="<f2")
     return _Rows(

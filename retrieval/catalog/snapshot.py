@@ -120,10 +120,11 @@ class Snapshot:
         self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
         try:
             self.product_ids, self.key_order = self._read_order()
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.DatabaseError) as error:
             self.engine.dispose()
             raise IndexDamaged(
-                f"{path} cannot be read ({error.orig}); run `retrieval verify --repair`"
+                f"{path} cannot be read ({getattr(error, 'orig', error)}); "
+                "run `retrieval verify --repair`"
             ) from None
 
     def _connect(self) -> sqlite3.Connection:

@@ -134,6 +134,8 @@ def write_paraphrases(rows: list[Row], out: Path, count: int = 150) -> None:
 def write_queries(rows: list[Row], out: Path, count: int = 100) -> None:
     """Write `queries.csv`: attribute queries; a right answer fulfils every column that is filled.
 
+    And `judgements.csv`: the right answers, as `retrieval evaluate --judgements` reads them.
+
     A cell may hold alternatives split by `|`. `right` counts the right answers in the catalog.
     Asked is only what tells products of a kind apart, those with five right answers first, and no
     more than twice of a kind and five times of a group.
@@ -153,7 +155,15 @@ def write_queries(rows: list[Row], out: Path, count: int = 100) -> None:
         if used[topic_name] <= (2 if "kind" in line else 5):
             chosen.append(line)
     columns = ("query", "kind", "category", "color_family", "material", "right")
-    _write(out / "queries.csv", columns, sorted(chosen[:count], key=lambda line: line["query"]))
+    kept = sorted(chosen[:count], key=lambda line: line["query"])
+    _write(out / "queries.csv", columns, kept)
+    judged = [
+        {"query": line["query"], "product_id": row.product.id}
+        for line in kept
+        for row in rows
+        if _is_right(row, {k: line[k] for k in columns[1:-1] if line.get(k)})
+    ]
+    _write(out / "judgements.csv", ("query", "product_id"), judged)
 
 
 def _candidates(rows: list[Row]) -> dict[str, dict[str, str]]:
@@ -183,7 +193,11 @@ def _candidates(rows: list[Row]) -> dict[str, dict[str, str]]:
 
 
 def _count(rows: list[Row], wanted: dict[str, str]) -> int:
-    return sum(all(r.values[k] in x.split("|") for k, x in wanted.items()) for r in rows)
+    return sum(_is_right(row, wanted) for row in rows)
+
+
+def _is_right(row: Row, wanted: dict[str, str]) -> bool:
+    return all(row.values[column] in said.split("|") for column, said in wanted.items())
 
 
 def write_license(out: Path) -> None:
