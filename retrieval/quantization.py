@@ -25,7 +25,7 @@ from retrieval.encoders.quantizing import quantize_images, quantize_texts
 from retrieval.errors import EncoderError, SourceError
 from retrieval.evaluation.embedding import read_squares
 from retrieval.evaluation.intervals import Difference, compare
-from retrieval.evaluation.metrics import measure_vectors
+from retrieval.evaluation.metrics import Measures, measure_vectors
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs
 from retrieval.progress import Progress
 from retrieval.reader import LiveReader
@@ -150,8 +150,7 @@ class _Judge:
         sample = given.only(rows, [given.photo_keys[row] for row in rows])
         readable, self._squares = read_squares(sample, before, settings, progress)
         self.given = sample.only(readable, [sample.photo_keys[row] for row in readable])
-        self._before, self._settings = before, settings
-        self._progress, self._keep = progress, keep
+        self._before, self._progress, self._keep = before, progress, keep
         self._runs: dict[str, tuple[Callable[[OpenVinoEncoder], Vectors], str]] = {
             "images": (lambda encoder: encoder.encode_images(self._squares), "photos"),
             "texts": (lambda encoder: encoder.encode_texts(self.given.texts), "titles"),
@@ -161,6 +160,7 @@ class _Judge:
             for side, (run, _) in self._runs.items():
                 self._vectors[side] = run(before)
                 task.advance()
+        self._measured = self._measure(self._vectors)
 
     def towers(self, folder: Path) -> dict[str, TowerCheck]:
         """Each tower in int8, written to `folder` below its name."""
@@ -200,18 +200,20 @@ class _Judge:
 
     def _recall(self, vectors: dict[str, Vectors]) -> dict[str, Difference]:
         """R@10 by these vectors less that by those of before."""
-        of_texts, of_photos = self.given.clusters()
-        sides = {
-            "title to photo": ("texts", "images", self.given.photos_of_texts, of_texts),
-            "photo to title": ("images", "texts", self.given.texts_of_photos, of_photos),
+        clusters = dict(zip(self._measured, self.given.clusters(), strict=True))
+        return {
+            name: compare(after, self._measured[name], clusters[name])["R@10"]
+            for name, after in self._measure(vectors).items()
         }
-        found: dict[str, Difference] = {}
-        for name, (query, gallery, relevant, clusters) in sides.items():
-            right = relevant(duplicates=True)
-            after = measure_vectors(vectors[query], vectors[gallery], right)
-            before = measure_vectors(self._vectors[query], self._vectors[gallery], right)
-            found[name] = compare(after, before, clusters)["R@10"]
-        return found
+
+    def _measure(self, vectors: dict[str, Vectors]) -> dict[str, Measures]:
+        """Both ways; in the order of `EvaluationSet.clusters`."""
+        photos = self.given.photos_of_texts(duplicates=True)
+        texts = self.given.texts_of_photos(duplicates=True)
+        return {
+            "title to photo": measure_vectors(vectors["texts"], vectors["images"], photos),
+            "photo to title": measure_vectors(vectors["images"], vectors["texts"], texts),
+        }
 
     def _speedup(self, run: Callable[[OpenVinoEncoder], Vectors], after: OpenVinoEncoder) -> float:
         """The best of ROUNDS, in turns: whatever else the machine does slows both."""
@@ -234,7 +236,7 @@ def _finish(before: OpenVinoEncoder, partial: Path, passed: Sequence[str]) -> No
     model = partial / MODEL
     _copy_export(before.folder, model)
     for side in passed:
-        for file in (partial / side).glob(f"{Path(FILES[side]).stem}.*"):
+        for file in sorted((partial / side).glob(f"{Path(FILES[side]).stem}.*")):
             shutil.copy2(file, model / file.name)
             digest.update(file.read_bytes())
     details = {**before.export.details, "weights": digest.hexdigest(), "precision": PRECISION}
