@@ -108,7 +108,8 @@ class _Line:
         rate = self._done / max(now - self._started, 1e-9)
         of_total = f"/{self._total}" if self._total else ""
         left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
-        print(f"{self._name}: {self._done}{of_total}, {rate:.1f}/s{left}", file=self._stream)
+        pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{1 / rate:.0f} s each"
+        print(f"{self._name}: {self._done}{of_total}, {pace}{left}", file=self._stream)
 
 
 def for_this_terminal() -> Progress:

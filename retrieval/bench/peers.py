@@ -24,7 +24,7 @@ import torch
 
 from retrieval.bench.measuring import Measurement, in_turns
 from retrieval.errors import SourceError
-from retrieval.progress import Progress
+from retrieval.progress import Progress, Task
 
 PEERS = ("clip-retrieval", "rclip")
 RCLIP_MODEL = "ViT-B-32-256"
@@ -71,17 +71,28 @@ def bench_peers(
             )
         if "rclip" in peers:
             methods["rclip"] = _rclip(peers["rclip"], shelf, work / "rclip")
-        with progress.task("making models ready, which is done once"):
+        with progress.task("making models ready, which is done once", len(methods)) as task:
             for method in methods.values():
-                method()
-        yield from in_turns(
-            "index a folder of photos",
-            f"{len(photos)} photos, {RCLIP_MODEL}",
-            "s",
-            methods,
-            baseline=tuple(method for method in methods if not method.startswith("retrieval")),
-            rounds=ROUNDS,
-        )
+                _counted(method, task)()
+        with progress.task("indexing by each in turn", ROUNDS * len(methods)) as task:
+            found = in_turns(
+                "index a folder of photos",
+                f"{len(photos)} photos, {RCLIP_MODEL}",
+                "s",
+                {name: _counted(method, task) for name, method in methods.items()},
+                baseline=tuple(method for method in methods if not method.startswith("retrieval")),
+                rounds=ROUNDS,
+            )
+        yield from found
+
+
+def _counted(method: Callable[[], float], task: Task) -> Callable[[], float]:
+    def run() -> float:
+        taken = method()
+        task.advance()
+        return taken
+
+    return run
 
 
 def _ours(name: str, shelf: Path, index: Path) -> Callable[[], float]:
