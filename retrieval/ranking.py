@@ -80,7 +80,7 @@ def rank_products(
         depth = max(depth, POOL)
     rows = None if allowed is None else allowed[gallery.products]
     available = len(gallery) if rows is None else int(rows.sum())
-    k = 2 * depth
+    k = 2 * depth if depth < len(key_order) else available
     while True:
         nearest = gallery.nearest(query, k, rows)
         owners = np.asarray(gallery.products[nearest.positions], dtype=np.int64)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged, QueryError
 from retrieval.vectors import TYPES, AnnIndex, Gallery
-from retrieval.vectors.gallery import rough_scores
 from retrieval.vectors.policy import choose_type, exact_ids, most_exact, tune
 from retrieval.vectors.taking_over import Before, take_over
 
@@ -202,24 +201,25 @@ def test_a_filter_costs_an_approximate_index_no_recall(
     assert hits / 800 >= 0.98
 
 
-def test_scoring_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = clustered(100)
-    query = off_cloud(vectors, 1)[0]
-    whole = gallery(vectors).score(query, np.arange(100))
-    monkeypatch.setattr("retrieval.vectors.gallery.CHUNK", 7)
-    assert np.array_equal(gallery(vectors).score(query, np.arange(100)), whole)
-
-
 @given(count=st.integers(1, 700), dim=st.sampled_from([8, 33, 64]), seed=st.integers(0, 99))
-def test_rough_scores_are_the_scores_but_for_rounding(count: int, dim: int, seed: int) -> None:
+def test_scores_are_exact_and_those_of_equal_rows_equal(count: int, dim: int, seed: int) -> None:
+    """Large galleries are scored from float16, small ones from a copy in float32."""
     chance = np.random.default_rng(seed)
     scale = chance.choice([1.0, 1e-3, 1e-6], (count, 1))  # also what float16 has few bits for
-    vectors = (chance.standard_normal((count, dim)) * scale).astype(np.float16)
+    vectors = chance.standard_normal((count, dim)) * scale
+    vectors = (vectors / max(1.0, np.linalg.norm(vectors, axis=1).max())).astype(np.float16)
+    vectors = vectors[chance.integers(0, count, count)]  # some of them several times
     query = chance.standard_normal(dim).astype(np.float32)
     query /= np.linalg.norm(query)
     rows = chance.permutation(count)[: count // 2 + 1]
     exact = vectors[rows].astype(np.float64) @ query.astype(np.float64)
-    np.testing.assert_allclose(rough_scores(vectors, rows, query), exact, rtol=2e-6, atol=4e-6)
+    for limit in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("retrieval.vectors.gallery.WIDENED_BYTES", limit)
+            scores = gallery(vectors).score(query, rows)
+        np.testing.assert_allclose(scores, exact, rtol=0, atol=1e-6)
+        for row in np.unique(vectors[rows], axis=0):
+            assert len(set(scores[(vectors[rows] == row).all(axis=1)])) == 1
 
 
 def saved(folder: Path, vectors: npt.NDArray[np.float16], ids: npt.NDArray[np.int64]) -> Before:

@@ -168,20 +168,14 @@ def forget_upload(path: UploadNamed) -> tuple[str, int]:
 def shown(result: dict[str, Any]) -> dict[str, Any]:
     """A result with addresses in place of paths: those of the server are nobody's business."""
     for hit in result["results"]:
-        paths = hit["images"]
-        hit["images"] = [photo_address(hit["id"], i) for i in range(len(paths))]
-        hit["image"] = _address_of(hit["id"], paths, hit["image"])
+        addresses = {path: photo_address(hit["id"], i) for i, path in enumerate(hit["images"])}
+        hit["images"] = [addresses[path] for path in hit["images"]]
+        hit["image"] = addresses.get(hit["image"])
         if "image" in hit["matched"]:
-            hit["matched"]["image"] = _address_of(hit["id"], paths, hit["matched"]["image"])
+            hit["matched"]["image"] = addresses.get(hit["matched"]["image"])
     return result
 
 
 def photo_address(key: str, position: int, size: int = 640) -> str:
     """Where this server shows a photo of a product."""
     return url_for("pictures.photo", key=key, position=position, size=size)
-
-
-def _address_of(key: str, paths: list[str], path: str | None) -> str | None:
-    if path is None or path not in paths:
-        return None
-    return photo_address(key, paths.index(path))

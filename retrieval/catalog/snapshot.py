@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import URL, Connection, Engine, create_engine, func, select, text, true
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, func, select, text, true
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -36,7 +36,20 @@ KEPT_COUNTS = 20_000
 KEPT_CARDS = 10_000
 FULL_TEXT = "product_words"
 WORD_COLUMNS = ("key", "title", "description", "category", "brand", "attributes")
+WORD_WEIGHTS = (8.0, 4.0, 1.0, 2.0, 2.0, 1.5)
 _TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
+
+# Made once: to put a statement together takes SQLAlchemy longer than SQLite to answer it.
+_BY_WORDS = text(
+    f"SELECT rowid, -bm25({FULL_TEXT}, {', '.join(map(str, WORD_WEIGHTS))}) AS score "
+    f"FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
+)
+_COUNT = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
+_BY_KEY_IN_ANY_CASE = (
+    select(Product.id, Product.key)
+    .where(Product.key.collate("NOCASE") == bindparam("key"))
+    .limit(10)
+)
 
 
 @dataclass(frozen=True)
@@ -189,9 +202,8 @@ class Snapshot:
     def product_id_of_query(self, query: str) -> int | None:
         """The product whose id is what was typed; whatever its case, if only one is."""
         query = query.strip()
-        same = select(Product.id, Product.key).where(Product.key.collate("NOCASE") == query)
         with self.engine.connect() as connection:
-            rows = connection.execute(same.limit(10)).all()
+            rows = connection.execute(_BY_KEY_IN_ANY_CASE, {"key": query}).all()
         exact = [row.id for row in rows if row.key == query]
         if exact or len(rows) == 1:
             return int(exact[0] if exact else rows[0].id)
@@ -228,24 +240,18 @@ class Snapshot:
 
     def words(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
-        weights = "8.0, 4.0, 1.0, 2.0, 2.0, 1.5"  # in the order of WORD_COLUMNS
-        statement = text(
-            f"SELECT rowid, -bm25({FULL_TEXT}, {weights}) AS score FROM {FULL_TEXT} "
-            f"WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
-        )
         with self.engine.connect() as connection:
-            rows = connection.execute(statement, {"match": match, "limit": limit or -1})
-            return [(int(row[0]), float(row[1])) for row in rows]
+            found = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
+            return [(number, score) for number, score in found]
 
     def holding(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
         return _remembered(self._holding, KEPT_COUNTS, terms, self._count)
 
     def _count(self, terms: Sequence[str]) -> dict[str, int]:
-        statement = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
         with self.engine.connect() as connection:
             return {
-                term: int(connection.execute(statement, {"match": phrase(term)}).scalar_one())
+                term: int(connection.execute(_COUNT, {"match": phrase(term)}).scalar_one())
                 for term in terms
             }
 

@@ -27,11 +27,11 @@ TIE = 2 * 10.0**-DECIMALS
 # graph lead through rows that are not allowed: filtered, it loses its way sooner.
 SCANNED_ROWS = 40_000
 SCANNED_SHARE_OF_GRAPH = 0.5
-CHUNK = 4_096
 SCAN_CHUNK = 256  # of float32, within a core's own cache
-SCAN_ERROR = 4e-6
 _SIGN_AND_VALUE = np.array(0x8FFFE000, np.uint32).view(np.int32)[()]
 BACKGROUND_ROWS = 1_024
+# Of a small gallery a copy in float32 is kept: to widen float16 takes longer than all else.
+WIDENED_BYTES = 32_000_000
 OVERFETCH = 2
 
 
@@ -63,6 +63,7 @@ class Gallery:
         self.ids = ids
         self.products = products
         self._background: Floats | None = None
+        self._widened: Floats | None = None
 
     @classmethod
     def load(cls, folder: Path, name: str, kind: str, width: int, depth: int = 0) -> Gallery:
@@ -93,13 +94,17 @@ class Gallery:
         return np.where(self.ids[found] == ids, found, -1)
 
     def score(self, query: Floats, positions: Positions) -> Scores:
-        """Dot products of `query` (d,) with these rows, rounded to DECIMALS."""
-        wide = query.astype(np.float64)
-        scores = np.empty(len(positions))
-        for start in range(0, len(positions), CHUNK):  # the whole gallery would not fit in memory
-            part = slice(start, start + CHUNK)
-            scores[part] = np.asarray(self.vectors[positions[part]], dtype=np.float64) @ wide
-        return np.round(scores, DECIMALS)
+        """Dot products of `query` (d,) with these rows, rounded to DECIMALS.
+
+        Each row is summed by itself, in one order wherever it stands: equal rows score equally.
+        """
+        if 4 * self.vectors.size > WIDENED_BYTES:
+            scores = _scores_of_halves(self.vectors, positions, query)
+        else:
+            if self._widened is None:
+                self._widened = np.asarray(self.vectors, dtype=np.float32)
+            scores = np.vecdot(self._widened[positions], query)
+        return np.asarray(scores, dtype=np.float64).round(DECIMALS)
 
     def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> Ranking:
         """At least the `k` best rows, and all that tie with the last of them.
@@ -145,11 +150,11 @@ class Gallery:
 
     def _scan(self, query: Floats, k: int, rows: Positions) -> Ranking:
         """The best `k` of these rows, with all that tie, by their stored vectors."""
-        rough = rough_scores(self.vectors, rows, query)
+        scores = self.score(query, rows)
         if len(rows) > k:
-            least = np.partition(rough, len(rows) - k)[len(rows) - k]
-            rows = rows[rough >= least - TIE - SCAN_ERROR]
-        return _sorted(rows, self.score(query, rows))
+            best = scores >= np.partition(scores, len(rows) - k)[len(rows) - k] - TIE
+            rows, scores = rows[best], scores[best]
+        return _sorted(rows, scores)
 
     def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Positions:
         """Rows that the index finds, in no order."""
@@ -166,10 +171,10 @@ class Gallery:
         return self.positions_of(ids[0][ids[0] >= 0])
 
 
-def rough_scores(
+def _scores_of_halves(
     vectors: npt.NDArray[np.float16], rows: Positions, query: Floats
 ) -> npt.NDArray[np.float32]:
-    """Dot products of `query` (d,) with these rows, in float32: (n,), right to SCAN_ERROR.
+    """Dot products of `query` (d,) with these rows of float16: (n,).
 
     Numpy widens float16 one by one, which takes three times as long as all else. Here its bits
     are moved to where float32 has them; the exponent then is 112 too small, which the query
@@ -185,7 +190,7 @@ def rough_scores(
         moved[...] = part
         np.left_shift(moved, 13, out=moved)
         np.bitwise_and(moved, _SIGN_AND_VALUE, out=moved)
-        np.dot(moved.view(np.float32), wide, out=scores[start : start + len(part)])
+        np.vecdot(moved.view(np.float32), wide, out=scores[start : start + len(part)])
     return scores
 
 
