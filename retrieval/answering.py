@@ -360,8 +360,7 @@ class Answer:
         for part in self._parts:
             calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
             if part.weight > 0 and calibration is not None:
-                cosines = (rows @ part.vector).tolist()
-                strengths = np.array([calibration.strength(one) for one in cosines])
+                strengths = calibration.strengths(rows @ part.vector)
                 total += part.weight * strengths
                 if part.modality == "image" or not with_photo:
                     strongest = np.maximum(strongest, strengths)

@@ -7,7 +7,6 @@ products with what belongs to others. A match that one in a hundred of them reac
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,10 +38,10 @@ class Calibration:
     threshold: float
     slope: float
 
-    def strength(self, cosine: float) -> float:
-        """0 to 1; below 0.5 the match is no better than chance gives one time in a hundred."""
-        exponent = max(-60.0, min(60.0, -self.slope * (cosine - self.threshold)))
-        return 1 / (1 + math.exp(exponent))
+    def strengths(self, cosines: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """0 to 1; below 0.5 a match is no better than chance gives one time in a hundred."""
+        exponents = -self.slope * (np.asarray(cosines, dtype=np.float64) - self.threshold)
+        return np.asarray(1 / (1 + np.exp(exponents.clip(-60, 60))))
 
 
 def calibrate(images: Gallery, texts: Gallery) -> dict[str, Any]:

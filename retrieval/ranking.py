@@ -80,7 +80,8 @@ def rank_products(
         depth = max(depth, POOL)
     rows = None if allowed is None else allowed[gallery.products]
     available = len(gallery) if rows is None else int(rows.sum())
-    k = 2 * depth if depth < len(key_order) else available
+    # Of few rows all are as cheap as some, and some might have to be asked for again.
+    k = 2 * depth if available > 4 * depth else available
     while True:
         nearest = gallery.nearest(query, k, rows)
         owners = np.asarray(gallery.products[nearest.positions], dtype=np.int64)

@@ -242,7 +242,7 @@ class Snapshot:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
         with self.engine.connect() as connection:
             found = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
-            return [(number, score) for number, score in found]
+            return [(number, score) for number, score in found.all()]
 
     def holding(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
