@@ -54,14 +54,13 @@ def tables(machine: dict[str, Any], found: Sequence[Measurement], goals: Sequenc
         + ", ".join(f"{k} {v}" for k, v in machine["packages"].items())
         + ".",
         "Ratios are against the baseline of the same case in the same run; more is better.",
-        "",
-        "| goal | wanted | reached | |",
-        "| --- | --- | --- | --- |",
     ]
+    reached = [goal for goal in goals if goal.reached is not None]
+    if reached:
+        lines += ["", "| goal | wanted | reached | |", "| --- | --- | --- | --- |"]
     lines += [
         f"| {goal.what} | {goal.wanted} | {goal.reached} | {'met' if goal.met else 'missed'} |"
-        for goal in goals
-        if goal.reached is not None
+        for goal in reached
     ]
     for suite in dict.fromkeys(one.suite for one in found):
         lines += [
