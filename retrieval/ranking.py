@@ -1,8 +1,8 @@
 """Vectors and words of a query -> one order of products.
 
 Cosines of texts and of photos live on different scales, and BM25 on a third: they are never
-added. Parts of one query are weighted by the spread that each has over the catalog, lists of
-different kinds are fused by rank.
+added as they are. Parts of one query, and lists of different kinds, are first brought to the
+spread that each has over the catalog.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from retrieval.vectors.gallery import Gallery, Scores
 
 Products = npt.NDArray[np.int64]
 
-# Cormack, Clarke and Buettcher (2009), "Reciprocal rank fusion outperforms Condorcet and
-# individual rank learning methods".
-RRF_K = 60
 # "This lamp, but in brass": the photo says what it is, the words what is to be different.
 TEXT_BESIDE_PHOTO = 0.5
 # Each list is fused to this depth whatever the page, so that pages of one order are cut.
@@ -40,6 +37,28 @@ class Part:
     weight: float
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Products, the best first, in a unit that lists of other kinds share.
+
+    Attributes:
+        products, scores: (n,) each.
+        floor: what a product counts as that the list does not hold.
+    """
+
+    products: Products
+    scores: Scores
+    floor: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.products)
+
+
+def spread_of(query: Vectors, gallery: Gallery) -> float:
+    """The standard deviation of a query's cosines over a sample of a gallery; never 0."""
+    return max(1e-3, float((gallery.background @ query).std())) if len(gallery) > 1 else 1.0
+
+
 def compose(parts: Sequence[Part], gallery: Gallery) -> Vectors:
     """One unit vector (d,) that scores a gallery by the weighted sum of all parts.
 
@@ -53,9 +72,8 @@ def compose(parts: Sequence[Part], gallery: Gallery) -> Vectors:
     with_photo = any(part.modality == "image" and part.weight > 0 for part in parts)
     total = np.zeros_like(parts[0].vector)
     for part in parts:
-        spread = float((gallery.background @ part.vector).std()) if len(gallery) > 1 else 0.0
         share = TEXT_BESIDE_PHOTO if with_photo and part.modality == "text" else 1.0
-        total += share * part.weight / max(spread, 1e-3) * part.vector
+        total += share * part.weight / spread_of(part.vector, gallery) * part.vector
     return normalise(total)
 
 
@@ -94,20 +112,39 @@ def rank_products(
     return products[order], scores[order]
 
 
+def by_spread(products: Products, cosines: Scores, spread: float) -> Ranked:
+    """The best POOL by vector, in spreads of the catalog; what is further down counts as the last
+    of them."""
+    scores = cosines[:POOL] / spread
+    return Ranked(products[:POOL], scores, float(scores.min(initial=np.inf)))
+
+
 def fuse(
-    lists: Mapping[str, Products], weights: Mapping[str, float], key_order: Products
+    lists: Mapping[str, Ranked], weights: Mapping[str, float], key_order: Products
 ) -> tuple[Products, Scores]:
-    """Reciprocal rank fusion of lists of products; scores of 1 mean first in every list."""
-    used = {name: found[:POOL] for name, found in lists.items() if weights.get(name, 1.0) > 0}
+    """The weighted sum of lists of products; scores are 0 to 1, which is first in every list.
+
+    A convex combination of normalised scores, as Bruch, Gai and Ingber (2023), "An analysis of
+    fusion functions for hybrid retrieval": unlike ranks, they tell a clear match from the best of
+    many weak ones.
+    """
+    used = {name: found for name, found in lists.items() if len(found) and weights[name] > 0}
     if not used:
         return np.empty(0, np.int64), np.empty(0)
-    products = np.unique(np.concatenate(list(used.values())))
-    scores = np.zeros(len(products))
-    best = 0.0
+    products = np.unique(np.concatenate([found.products for found in used.values()]))
+    scores, most = np.zeros(len(products)), 0.0
     for name, found in used.items():
-        weight = weights.get(name, 1.0)
-        best += weight / (RRF_K + 1)
-        scores[np.searchsorted(products, found)] += weight / (RRF_K + 1 + np.arange(len(found)))
-    scores = np.round(scores / best, 6)
+        above = weights[name] * (found.scores - found.floor)
+        scores[np.searchsorted(products, found.products)] += above
+        most += float(above.max())
+    scores = np.round(scores / most, 6) if most > 0 else np.ones(len(products))
     order = np.lexsort((key_order[products], -scores))
     return products[order], scores[order]
+
+
+def extended(
+    products: Products, scores: Scores, more: Products, needed: int
+) -> tuple[Products, Scores]:
+    """Products appended that are not there yet, in their order, with score 0."""
+    rest = more[~np.isin(more, products)][: max(0, needed - len(products))]
+    return np.concatenate([products, rest]), np.concatenate([scores, np.zeros(len(rest))])

@@ -27,9 +27,19 @@ prepare_environment() {
     python=$(find_python) || return 1
     echo "making ${venv#"$root"/} (once; PyTorch is large, this takes a few minutes)" >&2
     "$python" -m venv "$venv" || return 1
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || {
+    install_by_pip "$venv/bin/python" "$@" || {
         echo "error: the installation failed; see above, and run this again" >&2
         return 1
     }
     echo "$stamp" >> "$venv/.installed"
+}
+
+# Bars on a terminal; elsewhere a line for each package, where a log would fill with bars.
+install_by_pip() {
+    local install=("$1" -m pip install --disable-pip-version-check "${@:2}")
+    if [ -t 2 ]; then
+        "${install[@]}" >&2
+    else
+        "${install[@]}" | { grep --line-buffered -E '^(Collecting|Installing) ' >&2 || true; }
+    fi
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from retrieval.errors import (
     QueryError,
 )
 from retrieval.query import make_query, parse_weights
-from retrieval.ranking import fuse
+from retrieval.ranking import Ranked, fuse
 from tests.conftest import SAMPLES, Shop
 
 
@@ -289,10 +289,16 @@ def test_where_there_is_no_index_it_says_how_to_make_one(tmp_path: Path) -> None
         retrieval.open(tmp_path / "none")
 
 
+def ranked(*products: int, scores: Sequence[float] = (), floor: float = 0.0) -> Ranked:
+    """Products in this order, by scores that fall evenly where none are given."""
+    falling = scores or np.arange(len(products), 0, -1.0)
+    return Ranked(np.array(products), np.array(falling), floor)
+
+
 @given(lists=st.lists(st.permutations(list(range(8))).map(lambda p: p[:6]), min_size=1, max_size=3))
 def test_fusion_prefers_what_stands_higher_everywhere(lists: list[list[int]]) -> None:
-    named = {str(n): np.array(order) for n, order in enumerate(lists)}
-    products, scores = fuse(named, {}, np.arange(8))
+    named = {str(n): ranked(*order) for n, order in enumerate(lists)}
+    products, scores = fuse(named, dict.fromkeys(named, 0.5), np.arange(8))
     assert set(products) == {product for order in lists for product in order}
     assert (np.diff(scores) <= 0).all() and scores[0] <= 1
     place = {int(product): rank for rank, product in enumerate(products)}
@@ -308,10 +314,22 @@ def test_fusion_prefers_what_stands_higher_everywhere(lists: list[list[int]]) ->
 
 
 def test_first_in_every_list_scores_one() -> None:
-    products, scores = fuse({"a": np.array([4, 1]), "b": np.array([4, 2])}, {}, np.arange(5))
+    lists = {"a": ranked(4, 1), "b": ranked(4, 2)}
+    products, scores = fuse(lists, {"a": 2.0, "b": 2.0}, np.arange(5))
     assert (products[0], scores[0]) == (4, 1.0)
     assert products[1:].tolist() == [1, 2], "equal scores stand by id"
     assert len(fuse({}, {}, np.arange(5))[0]) == 0
+    assert fuse({"a": ranked(3, scores=[0.2], floor=0.2)}, {"a": 1.0}, np.arange(5))[1] == [1.0]
+
+
+def test_a_clear_match_counts_more_than_the_best_of_many_alike() -> None:
+    """By ranks alone both would be first in one list and second in the other."""
+    texts = ranked(1, 2, 3, scores=[9.0, 4.0, 3.9], floor=3.9)
+    photos = ranked(2, 1, 3, scores=[2.1, 2.0, 1.9], floor=1.9)
+    products, _ = fuse(
+        {"texts": texts, "images": photos}, {"texts": 1.0, "images": 1.0}, np.arange(5)
+    )
+    assert products.tolist() == [1, 2, 3]
 
 
 def test_words_alone_are_counted_to_the_last(
