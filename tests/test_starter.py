@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ def test_a_colour_is_found_where_the_title_keeps_quiet(samples: Any) -> None:
     assert found.matched.field == "attributes" and "white" in found.matched.text
 
 
-def test_attribute_queries_find_what_they_name(samples: Any) -> None:
+@pytest.mark.parametrize(("mode", "least"), [("hybrid", 0.79), ("vector", 0.7)])
+def test_attribute_queries_find_what_they_name(samples: Any, mode: str, least: float) -> None:
     """Such as `walnut chair`: of what stands first, four in five must be right."""
     with (SAMPLES / "judgements.csv").open(encoding="utf-8", newline="") as handle:
         right: dict[str, set[str]] = {}
@@ -123,6 +125,27 @@ def test_attribute_queries_find_what_they_name(samples: Any) -> None:
             right.setdefault(row["query"], set()).add(row["product_id"])
     shares = []
     for query, wanted in right.items():
-        found = samples.search(query, limit=min(5, len(wanted)))
+        found = samples.search(query, mode=mode, limit=min(5, len(wanted)))
         shares.append(sum(hit.id in wanted for hit in found) / len(found))
-    assert len(shares) == 100 and sum(shares) / len(shares) > 0.77
+    assert len(shares) == 100 and sum(shares) / len(shares) > least
+
+
+def test_a_photo_and_a_colour_find_the_one_in_that_colour(samples: Any) -> None:
+    """This lamp, but in brass: of a family that differs in one thing, the one that has it."""
+    with (SAMPLES / "catalog.csv").open(encoding="utf-8", newline="") as handle:
+        products = list(csv.DictReader(handle))
+    families: dict[str, list[dict[str, str]]] = {}
+    for product in products:
+        families.setdefault(product["id"].rpartition("-")[0], []).append(product)
+    pairs = [
+        (one, other)
+        for family in families.values()
+        for one, other in itertools.permutations(family, 2)
+        if one["material"] == other["material"] and one["color"] != other["color"]
+    ][::10]
+    first = 0
+    for one, other in pairs:
+        photo = SAMPLES / one["image"].split("|")[0]
+        found = [hit.id for hit in samples.search(other["color"], image=photo, limit=2)]
+        first += next(key for key in found if key != one["id"]) == other["id"]
+    assert len(pairs) >= 20 and first >= 0.75 * len(pairs)
