@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.catalog.lexical import match_expression, query_words, telling_words
+from retrieval.catalog.lexical import match_expression, most_bm25, query_words, telling_words
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
@@ -24,6 +24,7 @@ from retrieval.ranking import (
     Products,
     Ranked,
     by_spread,
+    by_words,
     compose,
     extended,
     fuse,
@@ -37,9 +38,9 @@ from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Positions, Scores
 
 MODALITY = {"images": "image", "texts": "text"}
-# Beside one spread of the cosines of a gallery: what the best match by words counts, and what
+# Beside one spread of the cosines of a gallery: what being all about the words counts, and what
 # having every word does. Chosen on 150 paraphrases and 100 attribute queries of the samples.
-LIST_WEIGHTS = {"images": 0.5, "texts": 1.0, "words": 3.0, "every word": 1.0}
+LIST_WEIGHTS = {"images": 0.5, "texts": 1.0, "words": 8.0, "every word": 0.5}
 # With a photo or a likeness, words only move what is near it already. Chosen on photos of samples
 # that are asked for in the colour or the material of another of their family.
 NEAR = 50
@@ -181,21 +182,18 @@ class Answer:
         """Products and scores, at least `needed` where there are as many, and how many in all."""
         words = self._words()
         names = list(self._composed)
-        # A product that has every word is meant more surely than any vector can tell.
-        every = np.isin(words.products, list(self._by_words))
+        complete = len(self._by_words)
         if self._query.mode == "lexical":
-            scores = np.round((words.scores + every) / 2, 6)
-            return (*self._exact_id_first(words.products, scores), len(words))
+            scores = np.round((words.scores + (np.arange(len(words)) < complete)) / 2, 6)
+            products, scores = self._exact_id_first(words.products, scores)
+            return products, scores, len(products)
         total = self._reachable(names, words.products)
         if len(names) == 1 and not len(words):
             return (*self._nearest(names[0], needed), total)
         lists = {name: self._by_vector(name) for name in names}
-        fused = np.arange(len(words)) < POOL
-        if lists and (self._query.images or self._query.like):
-            fused &= np.isin(words.products, next(iter(lists.values())).products[:NEAR])
-        lists["words"] = Ranked(words.products[fused], words.scores[fused])
-        every &= fused
-        lists["every word"] = Ranked(words.products[every], np.ones(every.sum()))
+        by_photo = lists and (self._query.images or self._query.like)
+        near = next(iter(lists.values())).products[:NEAR] if by_photo else None
+        lists |= by_words(words, complete, near)
         products, scores = fuse(lists, self._list_weights(), self._key_order)
         products, scores = self._exact_id_first(products, scores)
         for name in names:
@@ -237,21 +235,23 @@ class Answer:
         query = self._query
         if query.mode == "vector" or not query.texts or not query.weights["text"]:
             return Ranked(np.empty(0, np.int64), np.empty(0))
-        products, scores = self._word_matches(every=True)
+        words = query_words(query.text)
+        with self._stage("catalog"):
+            holding = self._reader.snapshot.holding(words)
+        products, scores = self._word_matches(words, every=True)
         self._by_words = frozenset(products.tolist())
         if query.mode == "lexical" or len(products) < POOL:
-            some, theirs = self._word_matches(every=False)
+            telling = words if query.mode == "lexical" else telling_words(words, holding)
+            some, theirs = self._word_matches(telling, every=False)
             others = ~np.isin(some, products)
             products = np.concatenate([products, some[others]])
             scores = np.concatenate([scores, theirs[others]])
-        return Ranked(products, scores / scores.max(initial=1e-6))
+        return Ranked(
+            products, (scores / most_bm25(words, holding, len(self._key_order))).clip(0, 1)
+        )
 
-    def _word_matches(self, *, every: bool) -> tuple[Products, Scores]:
+    def _word_matches(self, words: Sequence[str], *, every: bool) -> tuple[Products, Scores]:
         query, snapshot = self._query, self._reader.snapshot
-        words = query_words(query.text)
-        if not every and query.mode != "lexical":
-            with self._stage("catalog"):
-                words = telling_words(words, snapshot.holding)
         expression = match_expression(words, query.minus, every=every)
         if expression is None:
             return np.empty(0, np.int64), np.empty(0)

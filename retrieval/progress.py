@@ -74,7 +74,12 @@ class Bars:
 
 class _RateColumn(rich.progress.ProgressColumn):
     def render(self, task: rich.progress.Task) -> rich.text.Text:
-        return rich.text.Text(f"{task.speed:,.0f}/s" if task.speed else "")
+        return rich.text.Text(_pace(task.speed) if task.speed else "")
+
+
+def _pace(rate: float) -> str:
+    """Steps a second, or seconds a step where those are many."""
+    return f"{rate:,.1f}/s" if rate >= 0.1 else f"{1 / rate:.0f} s each"
 
 
 class Lines:
@@ -108,8 +113,7 @@ class _Line:
         rate = self._done / max(now - self._started, 1e-9)
         of_total = f"/{self._total}" if self._total else ""
         left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""
-        pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{1 / rate:.0f} s each"
-        print(f"{self._name}: {self._done}{of_total}, {pace}{left}", file=self._stream)
+        print(f"{self._name}: {self._done}{of_total}, {_pace(rate)}{left}", file=self._stream)
 
 
 def for_this_terminal() -> Progress:

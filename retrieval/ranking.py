@@ -1,8 +1,8 @@
 """Vectors and words of a query -> one order of products.
 
 Cosines of texts and of photos live on different scales, and BM25 on a third: they are never
-added as they are. Parts of one query, and lists of different kinds, are first brought to the
-spread that each has over the catalog.
+added as they are. Cosines are divided by the spread that they have over the catalog, BM25 by the
+most that the words of a query can give.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Products, the best first, in a unit that lists of other kinds share.
+    """Products, in a unit that lists of other kinds share.
 
     Attributes:
         products, scores: (n,) each.
@@ -119,10 +119,30 @@ def by_spread(products: Products, cosines: Scores, spread: float) -> Ranked:
     return Ranked(products[:POOL], scores, float(scores.min(initial=np.inf)))
 
 
+def by_words(words: Ranked, complete: int, near: Products | None) -> dict[str, Ranked]:
+    """The first POOL by words, and those of them that have every word; what is further down counts
+    as the last of them.
+
+    Args:
+        words: the first `complete` of them have every word.
+        near: only these count; then none is cut off.
+    """
+    order = np.arange(len(words))
+    kept = order < POOL if near is None else np.isin(words.products, near)
+    every = words.products[kept & (order < complete)]
+    floors = (0.0, 0.0)
+    if near is None and len(words) >= POOL:
+        floors = (float(words.scores[kept].min()), float(complete >= POOL))
+    return {
+        "words": Ranked(words.products[kept], words.scores[kept], floors[0]),
+        "every word": Ranked(every, np.ones(len(every)), floors[1]),
+    }
+
+
 def fuse(
     lists: Mapping[str, Ranked], weights: Mapping[str, float], key_order: Products
 ) -> tuple[Products, Scores]:
-    """The weighted sum of lists of products; scores are 0 to 1, which is first in every list.
+    """The weighted sum of lists of products; scores are 0 to 1, which is the best in every list.
 
     A convex combination of normalised scores, as Bruch, Gai and Ingber (2023), "An analysis of
     fusion functions for hybrid retrieval": unlike ranks, they tell a clear match from the best of

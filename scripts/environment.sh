@@ -40,6 +40,6 @@ install_by_pip() {
     if [ -t 2 ]; then
         "${install[@]}" >&2
     else
-        "${install[@]}" | awk '/^(Collecting|Installing) / { print $1, $2; fflush() }' >&2
+        "${install[@]}" | awk '/^Collecting / { print $1, $2; fflush() }' >&2
     fi
 }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
+from retrieval.catalog.lexical import most_bm25
 from retrieval.errors import (
     ImageError,
     IndexMismatch,
@@ -22,7 +23,7 @@ from retrieval.errors import (
     QueryError,
 )
 from retrieval.query import make_query, parse_weights
-from retrieval.ranking import Ranked, fuse
+from retrieval.ranking import Ranked, by_spread, by_words, fuse
 from tests.conftest import SAMPLES, Shop
 
 
@@ -330,6 +331,49 @@ def test_a_clear_match_counts_more_than_the_best_of_many_alike() -> None:
         {"texts": texts, "images": photos}, {"texts": 1.0, "images": 1.0}, np.arange(5)
     )
     assert products.tolist() == [1, 2, 3]
+
+
+def test_what_a_list_does_not_hold_counts_as_its_last() -> None:
+    """Else the last of a long list would be far ahead of what was just cut off."""
+    lists = {"texts": ranked(1, 2, scores=[9.0, 8.9], floor=8.9), "words": ranked(3, scores=[1.0])}
+    products, scores = fuse(lists, {"texts": 1.0, "words": 1.0}, np.arange(5))
+    assert products.tolist() == [3, 1, 2]
+    assert scores.tolist() == pytest.approx([1 / 1.1, 0.1 / 1.1, 0], abs=1e-6)
+
+
+def test_lists_are_cut_and_brought_to_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.ranking.POOL", 3)
+    cut = by_spread(np.arange(5), np.array([0.9, 0.8, 0.6, 0.5, 0.4]), spread=0.1)
+    assert cut.products.tolist() == [0, 1, 2] and cut.floor == pytest.approx(6)
+    assert cut.scores.tolist() == pytest.approx([9, 8, 6])
+    nothing = by_spread(np.empty(0, int), np.empty(0), 1)
+    assert len(fuse({"none": nothing}, {"none": 1}, np.arange(5))[0]) == 0
+
+    some = by_words(ranked(4, 3, 2, 1, scores=[0.9, 0.7, 0.6, 0.5]), complete=2, near=None)
+    assert some["words"].products.tolist() == [4, 3, 2] and some["words"].floor == 0.6
+    assert some["every word"].products.tolist() == [4, 3] and some["every word"].floor == 0
+    alike = by_words(ranked(4, 3, 2, 1, scores=[0.7] * 4), complete=4, near=None)
+    assert len(alike["words"]) == 3 and (alike["words"].scores == alike["words"].floor).all()
+    assert (alike["every word"].scores == alike["every word"].floor).all()
+    near = by_words(ranked(4, 3, 2, 1, scores=[0.7] * 4), complete=4, near=np.array([1, 9]))
+    assert near["words"].products.tolist() == [1] and near["words"].floor == 0
+
+
+def test_a_word_that_all_have_tells_nothing() -> None:
+    counts = {"lamp": 100, "brass": 2}
+    rare, common = most_bm25(["brass"], counts, 100), most_bm25(["lamp"], counts, 100)
+    assert rare > 8 and common == 2.2
+    assert most_bm25(["brass", "lamp"], counts, 100) == rare
+    assert most_bm25([], counts, 0) == 2.2
+
+
+def test_what_has_every_word_comes_first_by_words(catalog: Any) -> None:
+    found = catalog.search("red number nobody", mode="lexical", limit=50)
+    assert 0 < found[0].score < 0.5, "none has every word"
+    found = catalog.search("red number", mode="lexical", limit=50)
+    red = ["red" in f"{hit.title} {hit.attributes}" for hit in found]
+    assert any(red) and not all(red)
+    assert all((hit.score >= 0.5) == has for hit, has in zip(found, red, strict=True))
 
 
 def test_words_alone_are_counted_to_the_last(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 # Words that nearly every description holds; alone they say nothing of what is wanted.
 STOP_WORDS = frozenset(
@@ -11,6 +12,10 @@ STOP_WORDS = frozenset(
     "or our some something that the their this to was we which will with you your".split()
 )
 SCORED_PRODUCTS = 2_000
+# BM25 of FTS5: a word counts at most k1 + 1 times its idf, however often a product has it.
+MOST_OF_A_WORD = 2.2
+# Of words that most products have the idf is next to nothing, and what is left of BM25 is noise.
+LEAST_TELLING = 1.0
 _WORD = re.compile(r"\w", re.UNICODE)
 
 
@@ -21,23 +26,36 @@ def query_words(text: str) -> list[str]:
     return meaning or words
 
 
-def telling_words(
-    words: Sequence[str], holding: Callable[[Sequence[str]], dict[str, int]]
-) -> list[str]:
+def telling_words(words: Sequence[str], holding: Mapping[str, int]) -> list[str]:
     """Of the words of a query, the rarest, as far as SCORED_PRODUCTS hold them; in their order.
 
     Scoring whatever has any of the words takes as long as there are such products, and those that
     share but a common word with the query are hardly better than the rest.
+
+    Args:
+        holding: how many products hold each of the words.
     """
-    counts = holding(list(dict.fromkeys(words)))
     kept: set[str] = set()
     scored = 0
-    for word in sorted(counts, key=counts.__getitem__):
-        scored += counts[word]
+    for word in sorted(dict.fromkeys(words), key=holding.__getitem__):
+        scored += holding[word]
         if scored > SCORED_PRODUCTS:
             break
         kept.add(word)
     return [word for word in words if word in kept]
+
+
+def most_bm25(words: Sequence[str], holding: Mapping[str, int], products: int) -> float:
+    """What BM25 comes near to where a product is all about these words, of one that has them all.
+
+    Args:
+        holding: how many of all `products` hold each of the words.
+    """
+    telling = sum(
+        max(0.0, math.log((products - holding[word] + 0.5) / (holding[word] + 0.5)))
+        for word in words
+    )
+    return MOST_OF_A_WORD * max(LEAST_TELLING, telling)
 
 
 def match_expression(

@@ -19,10 +19,8 @@ from retrieval.vectors.ann import CODED, AnnIndex, Floats, Ids, Mask
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 
-# Scores are compared at this many decimals: float sums differ in the last bits between equal
-# vectors at different places, and equal scores must be seen to be equal.
+# What differs in the last bits only, as the photo of a photo's copy may, counts as equal.
 DECIMALS = 6
-TIE = 2 * 10.0**-DECIMALS
 # Up to so many allowed rows a scan of them beats FAISS under a selector, and is exact. Links of a
 # graph lead through rows that are not allowed: filtered, it loses its way sooner.
 SCANNED_ROWS = 40_000
@@ -152,7 +150,7 @@ class Gallery:
         """The best `k` of these rows, with all that tie, by their stored vectors."""
         scores = self.score(query, rows)
         if len(rows) > k:
-            best = scores >= np.partition(scores, len(rows) - k)[len(rows) - k] - TIE
+            best = scores >= np.partition(scores, len(rows) - k)[len(rows) - k]
             rows, scores = rows[best], scores[best]
         return _sorted(rows, scores)
 
@@ -202,5 +200,5 @@ def _sorted(positions: Positions, scores: Scores) -> Ranking:
 def _cut(ranking: Ranking, k: int) -> Ranking:
     if len(ranking.scores) <= k:
         return ranking
-    keep = int(np.searchsorted(-ranking.scores, -(ranking.scores[k - 1] - TIE), side="right"))
+    keep = int(np.searchsorted(-ranking.scores, -ranking.scores[k - 1], side="right"))
     return Ranking(ranking.positions[:keep], ranking.scores[:keep])
