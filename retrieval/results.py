@@ -33,7 +33,8 @@ class Hit:
         rank: 1 is the best of all pages.
         id: as the source names the product.
         score: what the ranking went by, 0 to 1 in hybrid and lexical mode, a cosine in vector
-            mode over one kind of vectors; comparable within one answer only.
+            mode over one kind of vectors; comparable within one answer only. 0 is the last of what
+            was weighed, and all that comes after it.
         image: path of the photo that matched, else of the first one.
         strength: 0 to 1, calibrated on the catalog; None where it is too small for that.
         weak: no better than chance would give: show it apart.
