@@ -226,16 +226,15 @@ class Searcher:
     def read_image(self, image: ImageInput, encoder: Encoder) -> Square:
         """The encoder's input for a photo of a query; raises ImageError."""
         if isinstance(image, str | Path):
-            data = self._read_file(Path(image))
-        elif isinstance(image, bytes):
-            data = image
-        else:
-            return encoder.prepare(upright_rgb(image))
+            try:
+                data = read_photo_bytes(Path(image), self._settings.max_image_bytes)
+                return self._decoded(data, encoder)
+            except ImageError as error:
+                raise ImageError(f"photo {image}: {error}") from None
+        if isinstance(image, bytes):
+            return self._decoded(image, encoder)
+        return encoder.prepare(upright_rgb(image))
+
+    def _decoded(self, data: bytes, encoder: Encoder) -> Square:
         limit = self._settings.max_image_pixels
         return encoder.prepare(decode_photo(data, limit, encoder.image_size).pixels)
-
-    def _read_file(self, path: Path) -> bytes:
-        try:
-            return read_photo_bytes(path, self._settings.max_image_bytes)
-        except ImageError as error:
-            raise ImageError(f"photo {path}: {error}") from None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
-from retrieval.catalog.lexical import most_bm25
+from retrieval.catalog.lexical import match_expression, most_bm25
 from retrieval.errors import (
     ImageError,
     IndexMismatch,
@@ -357,6 +357,20 @@ def test_lists_are_cut_and_brought_to_one_unit(monkeypatch: pytest.MonkeyPatch) 
     assert (alike["every word"].scores == alike["every word"].floor).all()
     near = by_words(ranked(4, 3, 2, 1, scores=[0.7] * 4), complete=4, near=np.array([1, 9]))
     assert near["words"].products.tolist() == [1] and near["words"].floor == 0
+
+
+def test_who_wants_no_wall_clock_may_want_a_clock() -> None:
+    assert (
+        match_expression(["clock"], ("wall clock",), every=True) == '("clock") NOT ("wall clock")'
+    )
+    assert match_expression(["mug"], ("red", "!?"), every=False) == '("mug") NOT ("red")'
+    assert match_expression(["mug"], ("!?",), every=False) == '"mug"'
+
+
+def test_a_photo_that_cannot_be_read_is_named(catalog: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    with pytest.raises(ImageError, match=r"broken\.jpg"):
+        catalog.search(image=tmp_path / "broken.jpg")
 
 
 def test_a_word_that_all_have_tells_nothing() -> None:

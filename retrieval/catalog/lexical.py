@@ -64,12 +64,13 @@ def match_expression(
     """FTS5 for products with all of the words, or any; None where there is nothing to find.
 
     Each word is a quoted phrase: nothing that is typed is an operator, and a SKU such as
-    `CH-1042` matches its parts in order only.
+    `CH-1042` matches its parts in order only. So is each of what is unwanted: who wants no
+    `wall clock` may want a clock.
     """
     if not words:
         return None
     joined = (" AND " if every else " OR ").join(map(phrase, words))
-    unwanted = " OR ".join(phrase(word) for part in without for word in query_words(part))
+    unwanted = " OR ".join(phrase(part) for part in without if _WORD.search(part))
     return f"({joined}) NOT ({unwanted})" if unwanted else joined
 
 
