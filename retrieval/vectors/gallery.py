@@ -19,7 +19,7 @@ from retrieval.vectors.ann import CODED, AnnIndex, Floats, Ids, Mask
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 
-# What differs in the last bits only, as the photo of a photo's copy may, counts as equal.
+# Scores that differ in the last bits only count as equal, and stand by id.
 DECIMALS = 6
 # Up to so many allowed rows a scan of them beats FAISS under a selector, and is exact. Links of a
 # graph lead through rows that are not allowed: filtered, it loses its way sooner.
