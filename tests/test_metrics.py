@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from retrieval.encoders import normalise
 from retrieval.evaluation.intervals import compare, estimate, summarise
 from retrieval.evaluation.metrics import (
+    FULL,
+    FULL_DEPTH,
     MEASURES,
     NEIGHBOURS,
     NEVER,
@@ -33,11 +35,10 @@ TREC = {
 DOCUMENTS = [f"d{number:02d}" for number in range(24)]
 
 
-def trec_eval(judgements: dict, run: dict) -> dict[str, list[float]]:
-    evaluator = pytrec_eval.RelevanceEvaluator(judgements, {"success", "recip_rank", "ndcg_cut"})
-    found = evaluator.evaluate(run)
-    queries = judged_queries(judgements)
-    return {ours: [found[q][theirs] for q in queries] for ours, theirs in TREC.items()}
+def trec_eval(judgements: dict, run: dict) -> list[dict[str, float]]:
+    wanted = {"success", "recip_rank", "ndcg_cut", "P", "num_rel"}
+    found = pytrec_eval.RelevanceEvaluator(judgements, wanted).evaluate(run)
+    return [found[query] for query in judged_queries(judgements)]
 
 
 # Few distinct scores, exact in single precision: most documents tie with others.
@@ -61,7 +62,23 @@ def test_runs_are_measured_as_trec_eval_does_ties_included(judgements: dict, run
     ours = measure_run(judgements, run)
     theirs = trec_eval(judgements, run)
     for name in MEASURES:
-        assert ours.by_query[name].tolist() == pytest.approx(theirs[name], abs=1e-9), name
+        expected = [query[TREC[name]] for query in theirs]
+        assert ours.by_query[name].tolist() == pytest.approx(expected, abs=1e-9), name
+
+
+@settings(max_examples=300, deadline=None)
+@given(judgements_.filter(judged_queries), runs)
+def test_a_first_page_counts_as_full_where_trec_eval_finds_as_much_right_as_there_can_be(
+    judgements: dict, run: dict
+) -> None:
+    """As many as are right at all, at most five: judged apart, by cutting the run there."""
+    for query in judged_queries(judgements):
+        depth = min(FULL_DEPTH, sum(g > 0 for g in judgements[query].values()))
+        order = sorted(run[query], key=lambda d: (run[query][d], d), reverse=True)[:depth]
+        cut = {query: {document: float(depth - i) for i, document in enumerate(order)}}
+        (theirs,) = trec_eval({query: judgements[query]}, cut)
+        ours = measure_run({query: judgements[query]}, {query: run[query]})
+        assert ours.by_query[FULL].tolist() == [float(round(theirs["P_5"] * 5) == depth)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -86,7 +103,8 @@ def test_vectors_are_measured_as_a_run_of_them_would_be(data: st.DataObject) -> 
     run = {f"q{i}": dict(zip(names, map(float, levels[i]), strict=True)) for i in range(5)}
     theirs = trec_eval(judgements, run)
     for name in MEASURES:
-        assert ours.by_query[name].tolist() == pytest.approx(theirs[name], abs=1e-9), name
+        expected = [query[TREC[name]] for query in theirs]
+        assert ours.by_query[name].tolist() == pytest.approx(expected, abs=1e-9), name
 
 
 def test_a_model_that_tells_nothing_apart_gets_what_chance_gives() -> None:

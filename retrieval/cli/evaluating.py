@@ -15,7 +15,7 @@ from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation
 from retrieval.evaluation.judgements import read_judgements, read_run, write_qrels, write_run
-from retrieval.evaluation.metrics import SHARE
+from retrieval.evaluation.metrics import CUTOFFS, FULL, MEASURES, SHARE
 from retrieval.evaluation.searches import SearchEvaluation, judge_run, judge_searches
 from retrieval.evaluation.zero_shot import TEMPLATES, read_templates
 from retrieval.progress import Progress, for_this_terminal
@@ -25,9 +25,9 @@ from retrieval.sources import Reject
 
 SIGNIFICANCE = (
     "differences with 95 % intervals and p of a paired randomisation test; * where p is below 0.05 "
-    "after Holm's correction over all five measures"
+    "after Holm's correction over all measures of a comparison"
 )
-PERCENTAGES = ("R@1", "R@5", "R@10")
+PERCENTAGES = (*(f"R@{k}" for k in CUTOFFS), FULL)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -186,7 +186,8 @@ def show_evaluation(document: dict[str, Any]) -> None:
 
 def measures_table(heading: str, rows: list[tuple[str, dict[str, Any]]]) -> rich.table.Table:
     """A row a system: measures with their intervals; then those that count duplicates as right."""
-    names = [*PERCENTAGES, "MRR", "nDCG@10", "median_rank"]
+    judged = any(FULL in measures for _, measures in rows)
+    names = [*MEASURES, *([FULL] if judged else []), "median_rank"]
     shown = [name.replace("_", " ") for name in names]
     table = rich.table.Table(heading, *shown, box=None, pad_edge=False)
     for label, measures in rows:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.evaluation.metrics import MEASURES, Floats, Ints, Measures
+from retrieval.evaluation.metrics import Floats, Ints, Measures
 
 CONFIDENCE = 0.95
 RESAMPLES = 1_000
@@ -77,9 +77,9 @@ def _shown(value: float) -> float | None:
 def estimate(
     measures: Measures, clusters: Ints | None = None, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Each of MEASURES, and `median_rank`, with its interval."""
+    """Each measure, and `median_rank`, with its interval."""
     members = _numbered(clusters, len(measures))
-    values = np.stack([measures.by_query[name] for name in MEASURES], axis=1)
+    values = np.stack(list(measures.by_query.values()), axis=1)
     sums, sizes = _by_cluster(values, members)
     order = np.argsort(measures.rank, kind="stable")
     ranks, cluster_of_rank = measures.rank[order], members[order]
@@ -90,7 +90,7 @@ def estimate(
     drawn = np.hstack([np.concatenate(means), np.concatenate(medians)[:, None]])
     exact = [*values.mean(axis=0), np.median(np.minimum(measures.rank, FAR))]
     low, high = _percentiles(drawn)
-    names = [*MEASURES, "median_rank"]
+    names = [*measures.by_query, "median_rank"]
     return {
         name: Estimate(float(exact[i]), float(low[i]), float(high[i]))
         for i, name in enumerate(names)
@@ -100,12 +100,12 @@ def estimate(
 def compare(
     one: Measures, other: Measures, clusters: Ints | None = None, seed: int = 0
 ) -> dict[str, Difference]:
-    """`one` less `other`, on the same queries in the same order, for each of MEASURES."""
+    """`one` less `other`, on the same queries in the same order, for each measure."""
     if len(one) != len(other):
         raise ValueError(f"{len(one)} queries against {len(other)}: they must be the same")
     members = _numbered(clusters, len(one))
-    values = np.stack([one.by_query[n] - other.by_query[n] for n in MEASURES], axis=1)
-    return paired(values, MEASURES, members, seed)
+    values = np.stack([one.by_query[n] - other.by_query[n] for n in one.by_query], axis=1)
+    return paired(values, tuple(one.by_query), members, seed)
 
 
 def paired(

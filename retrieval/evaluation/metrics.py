@@ -2,7 +2,8 @@
 
 Recall@K is that of image-text retrieval: the share of queries with *any* right answer among the
 first K (TREC calls it success@K). nDCG takes the relevance as gain and log2(rank + 1) as
-discount, as trec_eval does.
+discount, as trec_eval does. full@5, of judged runs, is the share of queries whose first five are
+*all* right (or as many as are right at all, where these are fewer).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ NDCG_DEPTH = 10
 NEIGHBOURS = 5
 SHARE = f"same category@{NEIGHBOURS}"
 MEASURES = (*(f"R@{k}" for k in CUTOFFS), "MRR", "nDCG@10")
+FULL_DEPTH = 5
+FULL = f"full@{FULL_DEPTH}"
 NEVER = np.iinfo(np.int64).max
 DECIMALS = 6
 ROWS_AT_ONCE = 256
@@ -34,7 +37,7 @@ class Measures:
     """Each measure of each query.
 
     Attributes:
-        by_query: name out of MEASURES -> (q,), 0 to 1.
+        by_query: names out of MEASURES, and FULL for a judged run -> (q,), 0 to 1.
         rank: (q,) of the first right answer, from 1; NEVER where there was none.
     """
 
@@ -133,6 +136,7 @@ def measure_run(
     queries = judged_queries(judgements)
     gains = np.zeros((len(queries), NDCG_DEPTH))
     ideal = np.zeros(len(queries))
+    full = np.zeros(len(queries))
     rank = np.full(len(queries), NEVER, dtype=np.int64)
     for row, query in enumerate(queries):
         found = run.get(query, {})
@@ -143,9 +147,13 @@ def measure_run(
             rank[row] = hits[0]
         best = relevance[:NDCG_DEPTH]
         gains[row, : len(best)] = best
-        most = sorted((max(0.0, g) for g in judgements[query].values()), reverse=True)[:NDCG_DEPTH]
+        right = sorted((g for g in judgements[query].values() if g > 0), reverse=True)
+        depth = min(FULL_DEPTH, len(right))
+        full[row] = hits[:depth] == list(range(1, depth + 1))
+        most = right[:NDCG_DEPTH]
         ideal[row] = float(np.dot(most, _DISCOUNTS[: len(most)]))
-    return _from_gains(gains, ideal, rank)
+    measured = _from_gains(gains, ideal, rank)
+    return Measures({**measured.by_query, FULL: full}, rank)
 
 
 def judged_queries(judgements: Mapping[str, Mapping[str, float]]) -> list[str]:
