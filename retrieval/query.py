@@ -102,9 +102,9 @@ def make_query(
     if len(texts) + len(images) + len(likes) + len(minuses) + len(unlikes) > MAX_PARTS:
         raise QueryError(f"a query has at most {MAX_PARTS} parts")
     if scope not in get_args(Scope):
-        raise QueryError(f"--in {scope!r}: one of {', '.join(get_args(Scope))}")
+        raise QueryError(f"in {scope!r}: one of {', '.join(get_args(Scope))}")
     if mode is not None and mode not in get_args(Mode):
-        raise QueryError(f"--mode {mode!r}: one of {', '.join(get_args(Mode))}")
+        raise QueryError(f"mode {mode!r}: one of {', '.join(get_args(Mode))}")
     if mode == "lexical" and not texts:
         raise QueryError("mode lexical needs words; give a text")
     if mode == "lexical" and (images or likes):

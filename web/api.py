@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, Field
 
-from retrieval.errors import ImageError
+from retrieval.errors import ImageError, QueryError
 from web.problems import Problem
 from web.searching import Asked, Described, search
 from web.site import site
@@ -123,12 +124,14 @@ blueprint = APIBlueprint(
 @blueprint.get("/search", responses={"200": ResultOut})
 def search_by_words(query: Asked) -> Response:
     """Search by words, or by likeness to products."""
+    refuse_unknown(Asked)
     return jsonify(shown(search(site(), query).as_dict()))
 
 
 @blueprint.post("/search", responses={"200": ResultOut})
 def search_by_photo(form: Uploaded) -> Response:
     """Search by a photo, by words, or by both."""
+    refuse_unknown(Uploaded)
     # Of a part without a filename the form makes whatever it reads in it: text, number, list.
     files = request.files.getlist("image")
     if form.image and not files:
@@ -140,6 +143,7 @@ def search_by_photo(form: Uploaded) -> Response:
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
 def similar(path: Named, query: Page) -> Response:
     """Products like this one."""
+    refuse_unknown(Page)
     found = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
     return jsonify(shown(found.as_dict()))
 
@@ -163,6 +167,21 @@ def forget_upload(path: UploadNamed) -> tuple[str, int]:
     """Forgets a photo that a visitor uploaded on the site; it is kept for a week otherwise."""
     site().uploads.forget(path.photo_id)
     return "", 204
+
+
+def refuse_unknown(asked: type[BaseModel]) -> None:
+    """Raises QueryError where the request names what `asked` does not have.
+
+    Passed over in silence, a filter that is misspelt would answer with all that it was to keep out.
+    """
+    names = [field.alias or name for name, field in asked.model_fields.items()]
+    unknown = {*request.args, *request.form, *request.files} - set(names)
+    for name in sorted(unknown):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(names))}"
+        if "where" in names and not near:
+            hint = f"columns of the catalog are asked for by where={name[:100]}=VALUE"
+        raise QueryError(f"there is no parameter {name[:100]!r}; {hint}")
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:

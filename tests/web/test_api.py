@@ -66,6 +66,22 @@ def test_filters_minus_and_pages_are_taken(client: Any) -> None:
     assert client.get("/api/v1/search?q=mug&minus=red&mode=vector").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("search?q=mug&catgory=mugs", "did you mean 'category'?"),
+        ("search?q=mug&colour=red", "where=colour=VALUE"),
+        ("search?q=mug&mode=fuzzy", "mode 'fuzzy': one of vector, lexical, hybrid"),
+        ("search?q=mug&in=pages", "in 'pages': one of"),
+        ("products/P-003/similar?page=2", "one of limit, offset"),
+    ],
+)
+def test_a_filter_that_is_misspelt_is_refused_rather_than_passed_over(
+    client: Any, asked: str, said: str
+) -> None:
+    assert said in problem(client.get(f"/api/v1/{asked}"), 400)
+
+
 def test_a_photo_finds_itself_and_what_is_like_it(client: Any, shop: Shop) -> None:
     photo = io.BytesIO((shop.folder / "images/P-004.png").read_bytes())
     made = client.post("/api/v1/search", data={"image": (photo, "x.png"), "limit": "3"}).get_json()
