@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from retrieval.errors import ImageError, QueryError
+from retrieval.errors import ImageError
 from web.problems import Problem
 from web.searching import Asked, Described, search
 from web.site import site
@@ -83,14 +84,41 @@ class UploadNamed(Described):
     photo_id: str = Field(max_length=100)
 
 
-class Page(Described):
+class Strict(Described):
+    """Refuses parameters that it does not know.
+
+    Passed over in silence, a filter that is misspelt would answer with all that it was to keep out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def known(cls, given: dict[str | None, Any]) -> dict[str | None, Any]:
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        for name in sorted({str(key)[:100] for key in given} - set(names)):
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(names)}"
+            if "where" in names and not near:
+                hint = "columns of the catalog are asked for by where=NAME=VALUE"
+            raise PydanticCustomError(
+                "unknown", "there is no '{name}'; {hint}", {"name": name, "hint": hint}
+            )
+        return given
+
+
+class Page(Strict):
     """Which page."""
 
     limit: int = Field(20, ge=1, le=200)
     offset: int = Field(0, ge=0, le=1_000_000)
 
 
-class Uploaded(Asked):
+class Searched(Strict, Asked):
+    """A search by words or by likeness."""
+
+
+class Uploaded(Searched):
     """A search by photo: the same fields, and the photo itself."""
 
     image: list[FileStorage] = Field([], max_length=8, description="photos; several are averaged")
@@ -122,16 +150,14 @@ blueprint = APIBlueprint(
 
 
 @blueprint.get("/search", responses={"200": ResultOut})
-def search_by_words(query: Asked) -> Response:
+def search_by_words(query: Searched) -> Response:
     """Search by words, or by likeness to products."""
-    refuse_unknown(Asked)
     return jsonify(shown(search(site(), query).as_dict()))
 
 
 @blueprint.post("/search", responses={"200": ResultOut})
 def search_by_photo(form: Uploaded) -> Response:
     """Search by a photo, by words, or by both."""
-    refuse_unknown(Uploaded)
     # Of a part without a filename the form makes whatever it reads in it: text, number, list.
     files = request.files.getlist("image")
     if form.image and not files:
@@ -143,7 +169,6 @@ def search_by_photo(form: Uploaded) -> Response:
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
 def similar(path: Named, query: Page) -> Response:
     """Products like this one."""
-    refuse_unknown(Page)
     found = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
     return jsonify(shown(found.as_dict()))
 
@@ -167,21 +192,6 @@ def forget_upload(path: UploadNamed) -> tuple[str, int]:
     """Forgets a photo that a visitor uploaded on the site; it is kept for a week otherwise."""
     site().uploads.forget(path.photo_id)
     return "", 204
-
-
-def refuse_unknown(asked: type[BaseModel]) -> None:
-    """Raises QueryError where the request names what `asked` does not have.
-
-    Passed over in silence, a filter that is misspelt would answer with all that it was to keep out.
-    """
-    names = [field.alias or name for name, field in asked.model_fields.items()]
-    unknown = {*request.args, *request.form, *request.files} - set(names)
-    for name in sorted(unknown):
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(names))}"
-        if "where" in names and not near:
-            hint = f"columns of the catalog are asked for by where={name[:100]}=VALUE"
-        raise QueryError(f"there is no parameter {name[:100]!r}; {hint}")
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:

@@ -67,19 +67,27 @@ def test_filters_minus_and_pages_are_taken(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "status", "said"),
     [
-        ("search?q=mug&catgory=mugs", "did you mean 'category'?"),
-        ("search?q=mug&colour=red", "where=colour=VALUE"),
-        ("search?q=mug&mode=fuzzy", "mode 'fuzzy': one of vector, lexical, hybrid"),
-        ("search?q=mug&in=pages", "in 'pages': one of"),
-        ("products/P-003/similar?page=2", "one of limit, offset"),
+        ("search?q=mug&catgory=mugs", 422, "there is no 'catgory'; did you mean category?"),
+        (
+            "search?q=mug&colour=red",
+            422,
+            "no 'colour'; columns of the catalog are asked for by where=",
+        ),
+        ("products/P-003/similar?page=2", 422, "no 'page'; one of limit, offset"),
+        ("search?q=mug&mode=fuzzy", 400, "mode 'fuzzy': one of vector, lexical, hybrid"),
+        ("search?q=mug&in=pages", 400, "in 'pages': one of"),
     ],
 )
 def test_a_filter_that_is_misspelt_is_refused_rather_than_passed_over(
-    client: Any, asked: str, said: str
+    client: Any, asked: str, status: int, said: str
 ) -> None:
-    assert said in problem(client.get(f"/api/v1/{asked}"), 400)
+    assert said in problem(client.get(f"/api/v1/{asked}"), status)
+
+
+def test_a_link_to_the_site_may_carry_what_others_add_to_it(client: Any) -> None:
+    assert client.get("/?q=mug&utm_source=letter").status_code == 200
 
 
 def test_a_photo_finds_itself_and_what_is_like_it(client: Any, shop: Shop) -> None:
