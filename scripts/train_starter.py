@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from starter_training.card import card
 from starter_training.catalogs import measure_catalog
-from starter_training.corpus import is_held_out, phrases
+from starter_training.corpus import is_held_out, more_phrases, phrases
 from starter_training.export import export, load
 from starter_training.features import compute
 from starter_training.heads import add_linear, start_from_imagenet
@@ -174,7 +174,20 @@ def train_text(
     "--tail-minutes",
     default=0.0,
     show_default=True,
-    help="Time for the last stages; for a GPU, say 10.",
+    help="Time for the last stages: an hour of two cores, ten minutes of a GPU.",
+)
+@click.option(
+    "--tail-share",
+    default=0.75,
+    show_default=True,
+    help="How far to go from the weights before that time to those after it; 1: all of the way.",
+)
+@click.option(
+    "--more-phrases",
+    "more",
+    default=800_000,
+    show_default=True,
+    help="Made-up phrases, and spans of captions and glosses, to distil on beside the corpus.",
 )
 @click.option(
     "--phrase-limit", default=0, help="Distil on this many phrases only, to try the script."
@@ -198,6 +211,8 @@ def main(
     class_share: float,
     render_boost: float,
     tail_minutes: float,
+    tail_share: float,
+    more: int,
     phrase_limit: int,
     note: str,
     device: str,
@@ -218,7 +233,20 @@ def main(
     if phrase_limit:
         listed = listed[:: max(1, len(listed) // phrase_limit)]
     targets = teacher_vectors(listed, "phrases", work, device)
-    text = train_text(work, listed, targets, text_minutes, device)
+    known = set(listed)
+    further = [
+        phrase
+        for phrase in more_phrases(photos, wordnet, more)
+        if phrase not in known and not is_held_out(phrase)
+    ]
+    further_targets = teacher_vectors(further, "more", work, device)
+    text = train_text(
+        work,
+        listed + further,
+        np.concatenate([targets, further_targets]),
+        text_minutes,
+        device,
+    )
 
     plan = Plan(steps=linear_steps, minutes=120, keep=keep, classes=0.0)
     plan.boost[RENDERS] = render_boost
@@ -231,6 +259,7 @@ def main(
         class_share,
         head_steps,
         tail_minutes,
+        tail_share,
         device,
     )
     model.load_state_dict(torch.load(text, map_location=device, weights_only=True), strict=False)
@@ -240,6 +269,8 @@ def main(
         "head steps": head_steps,
         "render boost": render_boost,
         "tail minutes": tail_minutes,
+        "tail share": tail_share,
+        "more phrases": len(further),
         "device": device,
     }
     run |= {
@@ -261,6 +292,7 @@ def train_images(
     class_share: float,
     head_steps: int,
     tail_minutes: float,
+    tail_share: float,
     device: str,
 ) -> tuple[torch.nn.Module, dict[str, float]]:
     """A model with its image tower trained, and what it reaches on the pictures held out."""
@@ -283,14 +315,23 @@ def train_images(
     if tail_minutes:
         stages = replace(
             together,
-            steps=100_000,
+            steps=1_000_000,
             minutes=tail_minutes,
             batch=256 if device == "cpu" else 1024,
+            head_rate=2e-4,
             stage_rate=2e-4,
+            keep=1.5,
+            recall=5.0,
             bank=2048,
             queue=2048,
+            seed=5,
         )
-        trainer.fit(stages, work, "tail")
+        tuned = work / f"tail_{trained.stem}_{tail_minutes}_{tail_share}.pt"
+        if not tuned.exists():
+            trainer = Trainer(model, sets, vectors, classes, device)
+            trainer.fit(stages, work, tuned.stem, tail_share)
+        model.load_state_dict(torch.load(tuned, map_location=device, weights_only=True))
+        trainer = Trainer(model, sets, vectors, classes, device)
     return model, trainer.validate()
 
 

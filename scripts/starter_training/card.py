@@ -46,16 +46,18 @@ tokenizer = open_clip.get_tokenizer("local-dir:FOLDER")
 
 ## How it was trained (`scripts/train_starter.py`)
 1. The text tower learns all-MiniLM-L6-v2's sentence vectors on captions, WordNet's words and
-   definitions and sentences made from word lists, so that words never seen with a picture lie
-   near their synonyms.
+   definitions, spans of both, and phrases made from word lists, so that words never seen with a
+   picture lie near their synonyms.
 2. The image tower is EfficientNet-Lite0 with its ImageNet weights. Part of its head is a ConSE
    of its own: a hidden unit for each class (animals share some), with the class's name in the
    teacher's vectors as the output. The other part holds a linear map trained by contrast
    between pictures and captions, in which equal captions are no negatives and a distance to the
    ConSE vector is kept small. Among the pictures are products rendered by the same code as the
    sample catalog (other designs, finishes and views), with their colour and material named.
-   Where asked for (`--tail-minutes`), head and last stages are then trained together; the run
-   below says whether they were.
+   Where asked for (`--tail-minutes`; the run below says whether it was), the 1x1 convolutions of
+   the last blocks are then trained with the head, held to what the ImageNet classifier said of
+   the pictures before (learning without forgetting), and the weights kept lie a share of the way
+   from those before to those after (WiSE-FT).
 
 Settings of this run:
 {settings}

@@ -182,6 +182,31 @@ def phrases(
     return sorted(p for p in found if len(p) > 1)
 
 
+def more_phrases(
+    sets: Iterable[Path], wordnet_folder: Path, count: int, seed: int = 2
+) -> list[str]:
+    """About `count` further phrases to distil on: made up, or spans of captions and of glosses.
+
+    A rare word of `phrases` stands in one or two of its texts; here it is met in company, as
+    queries have it.
+    """
+    rng = random.Random(seed)
+    words = list(wordnet(wordnet_folder))
+    nouns = [w for w in words if w.kind == "n" and not w.named]
+    things = sorted({w.lemma for w in nouns if w.file in THINGS})
+    artifacts = sorted({w.lemma for w in nouns if w.file == "06"})
+    found = set(
+        made_up(things, count * 2 // 5, seed) + made_up(artifacts, count * 3 // 10, seed + 1)
+    )
+    texts = sorted({w.definition for w in words if not w.named})
+    texts += [c for path in sorted(sets) for captions in captions_of(path) for c in captions]
+    for text in rng.choices([t for t in texts if len(t.split()) > 4], k=count * 3 // 10):
+        parts = text.split()
+        start = rng.randrange(len(parts) - 2)
+        found.add(" ".join(parts[start : start + rng.randint(2, 10)]))
+    return sorted(found)
+
+
 def is_held_out(phrase: str, share: float = 0.02) -> bool:
     """Whether a phrase belongs to the unseen ones: by its hash, so that no list has to be kept."""
     digest = hashlib.sha256(phrase.lower().encode()).digest()

@@ -16,18 +16,18 @@ from PIL import Image
 from torch import nn
 
 from starter_training.forward import Forward
+from starter_training.tail import FROZEN_BLOCKS
 from starter_training.teachers import efficientnet_lite
 
 log = logging.getLogger(__name__)
 SIZE = 224
-FROZEN_STAGES = 5
 
 
 @dataclass(frozen=True)
 class Features:
-    """Of n pictures, float16: `maps` (n, 14, 14, 112), `pooled` (n, 1280), `logits` (n, 1000).
+    """Of n pictures, float16: `maps` (n, 7, 7, 192), `pooled` (n, 1280), `logits` (n, 1000).
 
-    `maps` are what enters the sixth stage, `logits` the ImageNet classifier's.
+    `maps` are what enters the blocks that are trained, `logits` the ImageNet classifier's.
     """
 
     maps: np.ndarray
@@ -54,8 +54,10 @@ class _Parts(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         net = self.net
-        maps = net.blocks[:FROZEN_STAGES](net.bn1(net.conv_stem((pixels - 127.5) / 127.5)))
-        pooled = net.global_pool(net.bn2(net.conv_head(net.blocks[FROZEN_STAGES:](maps))))
+        early = net.blocks[:5](net.bn1(net.conv_stem((pixels - 127.5) / 127.5)))
+        maps = net.blocks[5][:FROZEN_BLOCKS](early)
+        late = net.blocks[6](net.blocks[5][FROZEN_BLOCKS:](maps))
+        pooled = net.global_pool(net.bn2(net.conv_head(late)))
         return maps, pooled, net.classifier(pooled)
 
 
@@ -94,7 +96,7 @@ def compute(sets: list[Path], folder: Path, device: str, batch: int = 32) -> Non
     )
     for path in todo:
         pictures = pq.read_table(path, columns=["image"]).column(0).to_pylist()
-        shape = (len(pictures), 14, 14, 112)
+        shape = (len(pictures), 7, 7, 192)
         maps = np.lib.format.open_memmap(
             str(folder / f"{path.stem}.maps.npy"), "w+", np.float16, shape
         )

@@ -17,8 +17,11 @@ from torch.nn import functional
 from starter_training.measure import recall_at, zero_shot
 from starter_training.model import widened
 from starter_training.pairs import TITLE, PictureSet, Sampler
+from starter_training.tail import Tail
+from starter_training.teachers import efficientnet_lite
 
 log = logging.getLogger(__name__)
+CHECKPOINT_EVERY = 600.0
 
 
 @dataclass
@@ -34,33 +37,11 @@ class Plan:
     classes: float = 1.0
     soft: float = 0.05
     power: float = 0.5
+    recall: float = 1.0
     bank: int = 0
     queue: int = 0
     seed: int = 0
     boost: dict[str, float] = field(default_factory=lambda: {"imagenet_sample": 3.0})
-
-
-class Tail(nn.Module):
-    """What is trained of the image tower.
-
-    Stage-5 maps (n, 112, 14, 14), or pooled (n, 1280), to unit vectors.
-    """
-
-    def __init__(self, visual: nn.Module, head: nn.Module | None = None) -> None:
-        super().__init__()
-        trunk = visual.trunk
-        self.stages, self.conv, self.norm = trunk.blocks[5:], trunk.conv_head, trunk.bn2
-        self.pool, self.head = trunk.global_pool, head or visual.head
-
-    @property
-    def first(self) -> torch.Tensor:
-        """The head's first weights, (units, 1280)."""
-        return next(self.head.parameters())
-
-    def forward(self, x: torch.Tensor, scale: torch.Tensor | float = 1.0) -> torch.Tensor:
-        if x.ndim == 4:
-            x = self.pool(self.norm(self.conv(self.stages(x))))
-        return functional.normalize(self.head(x / scale).float(), dim=-1)
 
 
 def conse(
@@ -98,6 +79,7 @@ class Trainer:
             [np.asarray(s.features.pooled[::20], np.float32) for s in sets]
         ).std(0)
         self.scale = torch.from_numpy(spread + 1e-3).to(device)
+        self.classifier = efficientnet_lite(0).classifier.to(device).requires_grad_(False)
 
     def _inputs(
         self, groups, maps: bool, rng: np.random.Generator
@@ -107,16 +89,16 @@ class Trainer:
         ]
         logits = np.concatenate([self.sets[i].features.logits[rows] for i, rows in groups])
         x = torch.from_numpy(np.concatenate(parts)).to(self.device).float()
-        x = self._augment(x.permute(0, 3, 1, 2), rng) if maps else functional.dropout(x, 0.2)
+        x = self._augment(x.permute(0, 3, 1, 2), rng) if maps else x
         return x, torch.from_numpy(logits).to(self.device).float()
 
     @staticmethod
     def _augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """Half of the maps mirrored, all cropped to one window, at least 11 of 14 cells a side."""
+        """Half of the maps mirrored, all cropped to one window, at least 5 of 7 cells a side."""
         mirrored = torch.from_numpy(rng.random(len(x)) < 0.5).to(x.device)
         x = torch.where(mirrored[:, None, None, None], x.flip(-1), x)
-        height, width = rng.integers(11, 15, 2) if rng.random() < 0.7 else (14, 14)
-        top, left = rng.integers(0, 15 - height), rng.integers(0, 15 - width)
+        height, width = rng.integers(5, 8, 2) if rng.random() < 0.7 else (7, 7)
+        top, left = rng.integers(0, 8 - height), rng.integers(0, 8 - width)
         x = x[:, :, top : top + height, left : left + width]
         return x.contiguous(memory_format=torch.channels_last)
 
@@ -138,11 +120,20 @@ class Trainer:
         parts = [np.asarray(s.features.pooled[::step], np.float32) for s in self.sets]
         return torch.from_numpy(np.concatenate(parts)).to(self.device)
 
-    def fit(self, plan: Plan, folder: Path | None, name: str) -> None:
+    def fit(self, plan: Plan, folder: Path | None, name: str, share: float = 1.0) -> None:
         """Trains the tail in place and leaves the averaged weights in it.
 
-        Writes `{name}.pt` into `folder`.
+        Writes `{name}.pt` into `folder`. With a `share` below 1 it goes but so far from the weights
+        before to those after, which keeps more of what was known before (WiSE-FT, of Wortsman and
+        others, 2022).
         """
+        before = copy.deepcopy(self.tail.state_dict())
+        partial = None if folder is None else folder / f"{name}.partial.pt"
+        begin = saved = time.time()
+        if partial is not None and partial.exists():
+            reached = torch.load(partial, map_location=self.device, weights_only=True)
+            begin -= reached.pop("seconds")
+            self.tail.load_state_dict(reached)
         torch.manual_seed(plan.seed)
         rng = np.random.default_rng(plan.seed)
         sampler = Sampler(self.sets, plan.power, plan.seed, plan.boost)
@@ -154,7 +145,6 @@ class Trainer:
         average = copy.deepcopy(self.tail)
         queue = torch.zeros(0, self.texts.shape[1], device=self.device)
         queued = torch.zeros(0, self.texts.shape[1], device=self.device)
-        begin = time.time()
         for step in range(plan.steps):
             done = max(step / plan.steps, (time.time() - begin) / (60 * plan.minutes))
             if done >= 1:
@@ -164,9 +154,12 @@ class Trainer:
                 group["lr"] = group["full"] * min(1.0, (step + 1) / 30) * decay
             groups, numbers = sampler.draw(plan.batch)
             x, logits = self._inputs(groups, plan.stage_rate > 0, rng)
-            got, said = self.tail(x, self.scale), self.texts[numbers]
+            features, said = self.tail.pooled(x), self.texts[numbers]
+            got = self.tail.vectors(functional.dropout(features, 0.2), self.scale)
             bank = self.texts[rng.integers(0, len(self.texts), plan.bank)]
             loss = self._loss(plan, got, said, logits, scales, (queue, queued), bank)
+            if plan.stage_rate:
+                loss = loss + plan.recall * self._forgotten(features, logits)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 5.0)
@@ -187,14 +180,23 @@ class Trainer:
                     time.time() - begin,
                     loss.item(),
                 )
-        self.tail.load_state_dict(average.state_dict())
+            if partial is not None and time.time() - saved > CHECKPOINT_EVERY:
+                saved = time.time()
+                torch.save(self._natural(average) | {"seconds": saved - begin}, partial)
+        after = self._natural(average)
+        self.tail.load_state_dict({k: v.lerp(after[k], share) for k, v in before.items()})
+        self.tail.stages.write_back(self.model.visual.trunk)
         with torch.no_grad():
-            self.tail.first.div_(self.scale)
             self.model.logit_scale.copy_(scales[0])
-        if folder is not None:
-            torch.save(
-                {k: v.cpu() for k, v in self.model.state_dict().items()}, folder / f"{name}.pt"
-            )
+        if partial is not None:
+            state = {k: v.cpu() for k, v in self.model.state_dict().items()}
+            torch.save(state, partial.with_name(f"{name}.pt"))
+            partial.unlink(missing_ok=True)
+
+    def _natural(self, tail: Tail) -> dict[str, torch.Tensor]:
+        """The weights of `tail` as they are used outside of training: for unscaled features."""
+        first = next(key for key, value in tail.named_parameters() if value is tail.first)
+        return {k: v / self.scale if k == first else v for k, v in tail.state_dict().items()}
 
     def _optimiser(self, plan: Plan, scales: nn.Parameter):
         groups = [
@@ -206,11 +208,7 @@ class Trainer:
             {"params": [scales], "full": 1e-3, "weight_decay": 0.0},
         ]
         if plan.stage_rate:
-            stages = [
-                p
-                for part in (self.tail.stages, self.tail.conv, self.tail.norm)
-                for p in part.parameters()
-            ]
+            stages = list(self.tail.stages.parameters())
             groups.append({"params": stages, "full": plan.stage_rate, "weight_decay": 0.0})
         return torch.optim.AdamW(groups), [p for group in groups for p in group["params"]]
 
@@ -237,6 +235,14 @@ class Trainer:
             -(probabilities * (got @ self.classes.T * temperature[1]).log_softmax(1)).sum(1).mean()
         )
         return (to_text + to_image) / 2 + plan.keep * keep + plan.classes * classes
+
+    def _forgotten(self, features: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """What the ImageNet classifier says of trained features, against what it said before.
+
+        The method is Learning without Forgetting, of Li and Hoiem, 2016.
+        """
+        said = (self.classifier(features) / 2).log_softmax(1)
+        return functional.kl_div(said, (logits / 2).softmax(1), reduction="batchmean")
 
     @torch.inference_mode()
     def embed(self, part: PictureSet, rows: np.ndarray) -> np.ndarray:

@@ -84,9 +84,11 @@ def _attend(
     query, keys, values = (
         y.unflatten(-1, (heads, -1)).transpose(1, 2) for y in (query, keys, values)
     )
-    mixed = functional.scaled_dot_product_attention(
-        query, keys, values, attn_mask=mask, is_causal=mask is None
-    )
+    # Written out: on a CPU the gradient of torch's own takes seven times as long for short texts.
+    scores = (query @ keys.transpose(-1, -2)) * query.shape[-1] ** -0.5
+    if mask is None:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
+    mixed = scores.masked_fill(~mask, float("-inf")).softmax(-1).to(values.dtype) @ values
     return block.attn.out_proj(mixed.transpose(1, 2).flatten(2))
 
 

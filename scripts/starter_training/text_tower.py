@@ -133,7 +133,7 @@ def distil(
         {"params": [model.token_embedding.weight], "scale": 20.0},
         {"params": others, "scale": 1.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+    optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     rng, begin, saved, step = np.random.default_rng(0), time.time(), time.time(), 0
     total = epochs * len(rows) // batch
     for _ in range(epochs):
