@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from retrieval.ranking import (
     rank_products,
     spread_of,
 )
-from retrieval.reader import Reader
+from retrieval.reader import Reader, opener
 from retrieval.results import Hit, Matched, SearchResult
 from retrieval.stages import Stages
 from retrieval.vectors.ann import Mask
@@ -288,8 +287,11 @@ class Answer:
         with self._stage("catalog"):
             found = snapshot.cards(ids)
         cards = [found[product_id] for product_id in ids]
+        worded = {
+            i for i, place in zip(ids, products.tolist(), strict=True) if place in self._by_words
+        }
         with self._stage("search"):
-            best = self._best_rows(cards)
+            best = self._best_rows(cards, worded)
         opened = opener(self._source.index)
         ranks = itertools.count(self._query.offset + 1)
         return [
@@ -328,8 +330,9 @@ class Answer:
             weak=not by_words and strongest is not None and strongest < 0.5,
         )
 
-    def _best_rows(self, cards: Sequence[Card]) -> dict[int, _Row]:
-        """For each card the photo or text that the query matches best, and how strongly."""
+    def _best_rows(self, cards: Sequence[Card], worded: set[int]) -> dict[int, _Row]:
+        """For each card the photo or text that the query matches best, and how strongly; `worded`
+        are the products with every word."""
         best: dict[int, _Row] = {}
         for name, query in self._composed.items():
             gallery = self._reader.galleries[name]
@@ -342,7 +345,8 @@ class Answer:
                 continue
             positions = gallery.positions_of(np.array([row.id for _, row in shown], np.int64))
             scores = gallery.score(query, positions)
-            strengths = self._strengths(name, positions)
+            met = np.array([owner in worded for owner, _ in shown])
+            strengths = self._strengths(name, positions, met)
             of_gallery: dict[int, _Row] = {}
             for number, (owner, row) in enumerate(shown):
                 mean, strongest = (None, None) if strengths is None else strengths[number].tolist()
@@ -372,25 +376,24 @@ class Answer:
         text = best.row
         return Matched("text", field=text.field, text=text.content, cosine=best.cosine), strength
 
-    def _strengths(self, gallery: str, positions: Positions) -> npt.NDArray[np.float64] | None:
+    def _strengths(
+        self, gallery: str, positions: Positions, met: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64] | None:
         """(n, 2) mean of the parts' strengths, by their weights, and the strongest of them, of the
-        photos where there are any: what has but a word in common is not like the photo. Parts that
-        push away do not count. None where the catalog is too small to say."""
+        photos where there are any: what has but a word in common is not like the photo. What is,
+        and has all words (`met`), meets these in full: a colour's own cosine says little. Parts
+        that push away do not count. None where the catalog is too small to say."""
         rows = np.asarray(self._reader.galleries[gallery].vectors[positions], dtype=np.float32)
         with_photo = any(part.modality == "image" and part.weight > 0 for part in self._parts)
         total, strongest, weights = np.zeros(len(rows)), np.zeros(len(rows)), 0.0
-        for part in self._parts:
+        for part in sorted(self._parts, key=lambda part: part.modality != "image"):
             calibration = self._reader.calibration.get(f"{part.modality}>{gallery}")
             if part.weight > 0 and calibration is not None:
                 strengths = calibration.strengths(rows @ part.vector)
+                if with_photo and part.modality == "text":
+                    strengths = np.where(met & (strongest >= 0.5), 1.0, strengths)
                 total += part.weight * strengths
                 if part.modality == "image" or not with_photo:
                     strongest = np.maximum(strongest, strengths)
                 weights += part.weight
         return np.column_stack([total / weights, strongest]) if weights else None
-
-
-def opener(index: Path) -> Callable[[str], str]:
-    """Stored paths, which are relative to the index, -> such as can be opened from here."""
-    root, here = index.resolve(), f"{Path.cwd()}{os.sep}"
-    return lambda stored: os.path.normpath(f"{root}/{stored}").removeprefix(here)

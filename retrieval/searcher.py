@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.answering import Answer, opener
+from retrieval.answering import Answer
 from retrieval.catalog.filters import Where
 from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
@@ -19,7 +19,7 @@ from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images import decode_photo, read_photo_bytes, upright_rgb
 from retrieval.query import ImageInput, Query, make_query
-from retrieval.reader import LiveReader, Reader
+from retrieval.reader import LiveReader, Reader, opener
 from retrieval.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
 from retrieval.wording import words_of

@@ -149,3 +149,14 @@ def test_a_photo_and_a_colour_find_the_one_in_that_colour(samples: Any) -> None:
         found = [hit.id for hit in samples.search(other["color"], image=photo, limit=2)]
         first += next(key for key in found if key != one["id"]) == other["id"]
     assert len(pairs) >= 20 and first >= 0.75 * len(pairs)
+
+
+def test_a_photo_in_another_colour_is_no_weak_match_where_there_is_one(
+    samples: Any, rows: list[dict[str, str]]
+) -> None:
+    """It was shown as half a match: a colour alone is near to no photo."""
+    vase = next(row for row in rows if row["id"] == "VS-2277-BLU")
+    first, *others = samples.search("green", image=SAMPLES / vase["image"].split("|")[0], limit=20)
+    blue = next(hit for hit in others if hit.id == vase["id"])
+    assert first.id == "VS-2277-GRE" and first.strength > 0.75 and not first.weak
+    assert first.strength > blue.strength + 0.2
