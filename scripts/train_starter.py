@@ -21,17 +21,18 @@ import numpy as np
 import torch
 from starter_training.card import card
 from starter_training.catalogs import measure_catalog
-from starter_training.corpus import is_held_out, more_phrases, phrases
+from starter_training.corpus import is_held_out, more_phrases, phrases, unseen_synonyms
 from starter_training.export import export, load
 from starter_training.features import compute
 from starter_training.heads import add_linear, start_from_imagenet
 from starter_training.joint import Plan, Trainer
+from starter_training.measure import found_near
 from starter_training.model import build
 from starter_training.pairs import read_sets
 from starter_training.renders import NAME as RENDERS
 from starter_training.renders import write_set
 from starter_training.teachers import SentenceTeacher
-from starter_training.text_tower import agreement, distil, tokenize
+from starter_training.text_tower import agreement, distil, embed, tokenize
 
 log = logging.getLogger("train_starter")
 
@@ -280,7 +281,8 @@ def main(
     }
     if note:
         run["note"] = note
-    write(model, out, picture_counts(used, unseen), listed, targets, held_out, catalog, run)
+    words = check_words(model, photos, wordnet, work, device)
+    write(model, out, picture_counts(used, unseen), listed, targets, words, held_out, catalog, run)
 
 
 def train_images(
@@ -335,12 +337,26 @@ def train_images(
     return model, trainer.validate()
 
 
+def check_words(
+    model: torch.nn.Module, photos: list[Path], wordnet: Path, work: Path, device: str
+) -> dict[str, float]:
+    """How often a word that no caption has lies near its synonym, by the model and its teacher."""
+    names, pairs = unseen_synonyms(photos, wordnet)
+    taught = teacher_vectors(names, "names", work, device).astype(np.float32)
+    return {
+        "names": len(names),
+        "synonyms": found_near(embed(model, tokenize(names)).numpy(), pairs),
+        "synonyms of the teacher": found_near(taught, pairs),
+    }
+
+
 def write(
     model: torch.nn.Module,
     out: Path,
     counts: dict[str, int],
     listed: list[str],
     targets: np.ndarray,
+    words: dict[str, float],
     held_out: dict[str, float],
     catalogs: tuple[Path, ...],
     run: dict[str, object],
@@ -351,9 +367,8 @@ def write(
     export(state, candidate, "")
     rows = [i for i, p in enumerate(listed) if is_held_out(p)]
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, min(5000, len(rows))).astype(int)]
-    text = agreement(load(candidate)[0], tokenize([listed[i] for i in rows]), targets[rows]) | {
-        "phrases": len(rows)
-    }
+    text = agreement(load(candidate)[0], tokenize([listed[i] for i in rows]), targets[rows])
+    text |= words | {"phrases": len(rows)}
     log.info("text tower: %s", text)
     numbers = {path.parent.name: measure_catalog(candidate, path) for path in catalogs}
     log.info("catalogs: %s", json.dumps(numbers))

@@ -80,6 +80,10 @@ tuxpaint_stamps GPL-2. Judge for yourself whether a model taught by such picture
 Text tower against its teacher on {int(text.get("phrases", 0))} phrases never trained on:
 Spearman of similarities {text["spearman"]:.3f}, mean cosine {text["cosine"]:.3f}.
 
+Of WordNet's {int(text["names"])} names of artifacts, those with a word that no caption holds have
+a synonym that shares no word with them among the ten nearest in {text["synonyms"]:.1%} of such
+pairs (the teacher: {text["synonyms of the teacher"]:.1%}).
+
 Pictures held out from training (R@10 of captions; accuracy where captions are a few labels;
 sets of different sizes, so compare models by them, not sets):
 

@@ -207,6 +207,31 @@ def more_phrases(
     return sorted(found)
 
 
+def unseen_synonyms(
+    sets: Iterable[Path], wordnet_folder: Path, count: int = 1500, seed: int = 0
+) -> tuple[list[str], list[tuple[int, int]]]:
+    """WordNet's names of artifacts, and pairs of rows in them that name one thing.
+
+    The first of a pair has a word that no caption has, and no word in common with the second.
+    """
+    captions = (c for path in sets for group in captions_of(path) for c in group)
+    seen = {word for caption in captions for word in re.findall(r"[a-z]+", caption.lower())}
+    things: dict[str, list[str]] = {}
+    for word in wordnet(wordnet_folder):
+        if word.kind == "n" and word.file == "06":
+            things.setdefault(word.definition, []).append(word.lemma.lower())
+    names = sorted({name for group in things.values() for name in group})
+    rows = {name: row for row, name in enumerate(names)}
+    pairs = [
+        (rows[one], rows[other])
+        for group in things.values()
+        for one in group
+        for other in group
+        if not set(re.findall(r"[a-z]+", one)) <= seen and not set(one.split()) & set(other.split())
+    ]
+    return names, random.Random(seed).sample(pairs, min(count, len(pairs)))
+
+
 def is_held_out(phrase: str, share: float = 0.02) -> bool:
     """Whether a phrase belongs to the unseen ones: by its hash, so that no list has to be kept."""
     digest = hashlib.sha256(phrase.lower().encode()).digest()

@@ -37,3 +37,12 @@ def category_precision(images: np.ndarray, categories: list[str], k: int = 5) ->
     nearest = np.argpartition(-scores, k, axis=1)[:, :k]
     kinds = np.array(categories)
     return float((kinds[nearest] == kinds[:, None]).mean())
+
+
+def found_near(vectors: np.ndarray, pairs: list[tuple[int, int]], k: int = 10) -> float:
+    """Share of pairs of rows whose second is among the k nearest of the first; unit rows (n, d)."""
+    first, second = np.array(pairs).T
+    scores = vectors[first] @ vectors.T
+    scores[np.arange(len(first)), first] = -2
+    wanted = scores[np.arange(len(first)), second]
+    return float(((scores > wanted[:, None]).sum(1) < k).mean())
