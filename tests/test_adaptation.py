@@ -367,7 +367,7 @@ def test_the_samples_gain_on_held_out_products_and_lose_nothing_when_taken_back(
     monkeypatch.setattr(fitting, "STEPS", 60)
     made = answer(run("adapt", "--index", index, "--elsewhere", samples_index, "--json"), 0)
     assert made["adopted"] and made["held_out"] == 529 and made["generation"] == 2
-    assert made["difference"]["text_to_image"]["R@10"]["value"] > 0.05
+    assert made["difference"]["text_to_image"]["R@10"]["low"] > 0
     assert made["difference"]["neighbours"]["same category@5"]["high"] >= 0
     assert str(samples_index) in made["elsewhere"]
     opened = retrieval.open(index)
