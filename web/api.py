@@ -96,15 +96,19 @@ class Strict(Described):
     @classmethod
     def known(cls, given: dict[str | None, Any]) -> dict[str | None, Any]:
         names = [field.alias or name for name, field in cls.model_fields.items()]
-        for name in sorted({str(key)[:100] for key in given} - set(names)):
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(names)}"
-            if "where" in names and not near:
-                hint = "columns of the catalog are asked for by where=NAME=VALUE"
-            raise PydanticCustomError(
-                "unknown", "there is no '{name}'; {hint}", {"name": name, "hint": hint}
-            )
-        return given
+        unknown = {str(key)[:100] for key in given} - set(names)
+        if not unknown:
+            return given
+        name = min(unknown)
+        if near := difflib.get_close_matches(name, names, 1):
+            hint = f"did you mean {near[0]}?"
+        elif "where" in names:
+            hint = "columns of the catalog are asked for by where=NAME=VALUE"
+        else:
+            hint = f"one of {', '.join(names)}"
+        raise PydanticCustomError(
+            "unknown", "there is no '{name}'; {hint}", {"name": name, "hint": hint}
+        )
 
 
 class Page(Strict):

@@ -144,9 +144,14 @@ def caption_variants(caption: str, rng: random.Random) -> list[str]:
     variants = parts if len(parts) > 1 else []
     words = caption.split()
     if len(words) > 4:
-        start = rng.randrange(len(words) - 2)
-        variants = [*variants, " ".join(words[start : start + rng.randint(2, 6)])]
+        variants = [*variants, _span(words, 6, rng)]
     return variants
+
+
+def _span(words: list[str], longest: int, rng: random.Random) -> str:
+    """From two to `longest` of more than two words, as they stand."""
+    start = rng.randrange(len(words) - 2)
+    return " ".join(words[start : start + rng.randint(2, longest)])
 
 
 def phrases(
@@ -201,9 +206,7 @@ def more_phrases(
     texts = sorted({w.definition for w in words if not w.named})
     texts += [c for path in sorted(sets) for captions in captions_of(path) for c in captions]
     for text in rng.choices([t for t in texts if len(t.split()) > 4], k=count * 3 // 10):
-        parts = text.split()
-        start = rng.randrange(len(parts) - 2)
-        found.add(" ".join(parts[start : start + rng.randint(2, 10)]))
+        found.add(_span(text.split(), 10, rng))
     return sorted(found)
 
 

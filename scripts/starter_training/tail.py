@@ -80,6 +80,11 @@ class Block(nn.Module):
         return x + narrow if self.residual else narrow
 
 
+def trained_blocks(trunk: nn.Module) -> list[nn.Module]:
+    """The blocks of `trunk` between `Features.maps` and its last convolution."""
+    return [*trunk.blocks[5][FROZEN_BLOCKS:], *trunk.blocks[6]]
+
+
 class Stages(nn.Module):
     """From `Features.maps` (n, 192, 7, 7) to pooled features (n, 1280).
 
@@ -88,8 +93,7 @@ class Stages(nn.Module):
 
     def __init__(self, trunk: nn.Module) -> None:
         super().__init__()
-        sources = [*trunk.blocks[5][FROZEN_BLOCKS:], *trunk.blocks[6]]
-        self.blocks = nn.Sequential(*(Block(source) for source in sources))
+        self.blocks = nn.Sequential(*(Block(source) for source in trained_blocks(trunk)))
         self.last = Pointwise(trunk.conv_head, trunk.bn2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -97,8 +101,7 @@ class Stages(nn.Module):
 
     def write_back(self, trunk: nn.Module) -> None:
         """Puts the trained weights into `trunk`."""
-        sources = [*trunk.blocks[5][FROZEN_BLOCKS:], *trunk.blocks[6]]
-        for block, source in zip(self.blocks, sources, strict=True):
+        for block, source in zip(self.blocks, trained_blocks(trunk), strict=True):
             unfold(source.conv_pw, source.bn1, block.expand.weight, block.expand.bias)
             unfold(source.conv_pwl, source.bn3, block.project.weight, block.project.bias)
         unfold(trunk.conv_head, trunk.bn2, self.last.weight, self.last.bias)
