@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +22,12 @@ from retrieval.settings import Settings, load_settings
 from tests.models import write_model
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-# Models are made ready for this machine once a run, and never in the cache of who runs it.
-CACHE = Path(os.environ.setdefault("RETRIEVAL_CACHE", tempfile.mkdtemp(prefix="retrieval-cache-")))
+# Models are made ready for this machine once a run, and never in the cache of who runs it. They
+# take some hundred MB: left behind by every run, they filled a disk.
+if "RETRIEVAL_CACHE" not in os.environ:
+    os.environ["RETRIEVAL_CACHE"] = tempfile.mkdtemp(prefix="retrieval-cache-")
+    atexit.register(shutil.rmtree, os.environ["RETRIEVAL_CACHE"], ignore_errors=True)
+CACHE = Path(os.environ["RETRIEVAL_CACHE"])
 COLOURS = {
     "red": (200, 30, 30),
     "green": (30, 150, 60),
