@@ -29,9 +29,20 @@ prepare_environment() {
     "$python" -m venv "$venv" || return 1
     install_by_pip "$venv/bin/python" "$@" || {
         echo "error: the installation failed; see above, and run this again" >&2
+        tell_space "$venv"
         return 1
     }
     echo "$stamp" >> "$venv/.installed"
+}
+
+# "No space left" alone does not tell which disk is full, nor what is needed.
+tell_space() {
+    local folder free
+    for folder in "$1" "${TMPDIR:-/tmp}"; do
+        free=$(df -Pm "$folder" | awk 'NR == 2 { printf "%.1f", $4 / 1024 }')
+        echo "note: $free GB are free at $folder; PyTorch with CUDA's libraries takes about 7 GB," \
+            "and 3 GB of the temporary folder while it is fetched" >&2
+    done
 }
 
 # Bars on a terminal; elsewhere a line for each package, where a log would fill with bars.

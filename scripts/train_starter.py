@@ -254,6 +254,7 @@ def main(
     model, held_out = train_images(
         used,
         work,
+        text,
         unseen,
         classes,
         plan,
@@ -263,7 +264,6 @@ def main(
         tail_share,
         device,
     )
-    model.load_state_dict(torch.load(text, map_location=device, weights_only=True), strict=False)
     run = {
         "text minutes": text_minutes,
         "class share": class_share,
@@ -288,6 +288,7 @@ def main(
 def train_images(
     used: list[Path],
     work: Path,
+    text: Path,
     unseen: tuple[str, ...],
     classes: np.ndarray,
     plan: Plan,
@@ -297,7 +298,7 @@ def train_images(
     tail_share: float,
     device: str,
 ) -> tuple[torch.nn.Module, dict[str, float]]:
-    """A model with its image tower trained, and what it reaches on the pictures held out."""
+    """A model with both towers trained, and what it reaches on the pictures held out."""
     sets, texts = read_sets(used, work / "features", list(unseen))
     vectors = teacher_vectors(texts, "texts", work, device)
     model = build()
@@ -314,6 +315,11 @@ def train_images(
     if not trained.exists():
         trainer.fit(together, work, trained.stem)
     model.load_state_dict(torch.load(trained, map_location=device, weights_only=True))
+    model.load_state_dict(torch.load(text, map_location=device, weights_only=True), strict=False)
+    # From here on it is the tower's own vectors that pictures are to meet: where it departs from
+    # its teacher, they follow.
+    vectors = embed(model, tokenize(texts)).numpy()
+    trainer = Trainer(model, sets, vectors, classes, device)
     if tail_minutes:
         stages = replace(
             together,
@@ -330,7 +336,6 @@ def train_images(
         )
         tuned = work / f"tail_{trained.stem}_{tail_minutes}_{tail_share}.pt"
         if not tuned.exists():
-            trainer = Trainer(model, sets, vectors, classes, device)
             trainer.fit(stages, work, tuned.stem, tail_share)
         model.load_state_dict(torch.load(tuned, map_location=device, weights_only=True))
         trainer = Trainer(model, sets, vectors, classes, device)
