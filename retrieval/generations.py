@@ -247,8 +247,8 @@ def live_manifest(generations: Generations) -> Manifest:
         )
     if number is None and (generations.index / "catalog.db").exists():
         raise IndexMissing(
-            f"the first run on {generations.index} has not finished; wait for it, or run the same "
-            "`retrieval index SOURCE` again to go on"
+            f"nothing was published in {generations.index} yet: the first run is still at work, or "
+            "was stopped, or found nothing usable; `retrieval index SOURCE` goes on"
         )
     if number is None:
         raise IndexMissing(

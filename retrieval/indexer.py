@@ -130,6 +130,14 @@ class Indexer:
             engine.dispose()
 
 
+def _none_usable(report: IndexReport) -> str:
+    if not report.rejects:
+        return "no usable row: no row at all below its header"
+    first = report.rejects[0]
+    where = "" if first.row is None else f"row {first.row}, "
+    return f"no usable row ({report.rejected} rejected; {where}{first.field}: {first.reason})"
+
+
 class _Run:
     """One run of the indexer; lives as long as the lock is held."""
 
@@ -165,9 +173,7 @@ class _Run:
                     self._take(item)
             self._commit()
         if not self._tally.usable:
-            raise SourceError(
-                f"{source.path} has no usable row ({report.rejected} rejected); nothing was changed"
-            )
+            raise SourceError(f"{source.path} has {_none_usable(report)}; nothing was changed")
         if prune and not self._tally.nameless:
             report.removed = self._store.remove_except(self._tally.seen)
         elif prune:

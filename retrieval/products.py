@@ -13,6 +13,8 @@ ATTRIBUTES = "attributes"
 # A value that is longer is a sentence, which belongs into the description.
 MOST_WORDS_OF_A_VALUE = 5
 LEAST_VALUES = 2
+# What a column of yes and no says: nothing without the name of the column.
+ANSWERS = frozenset({"yes", "no", "y", "n", "true", "false", "none", "null", "n/a", "na", "-"})
 SAID = ("title", "description", "category", "brand", "price")
 
 
@@ -95,7 +97,9 @@ class ProductRecord:
 
 
 def _is_short_word(value: str) -> bool:
-    return not any(c.isdigit() for c in value) and len(value.split()) <= MOST_WORDS_OF_A_VALUE
+    if value.lower() in ANSWERS or any(c.isdigit() for c in value):
+        return False
+    return len(value.split()) <= MOST_WORDS_OF_A_VALUE
 
 
 def _hash_row(record: ProductRecord) -> str:

@@ -35,7 +35,7 @@ from retrieval.settings import Settings
 PRECISION, MODEL = "int8", "model"
 CALIBRATED_ON = 300
 JUDGED_ON = 2_000
-LEAST_PHOTOS = 50
+LEAST_PHOTOS = 100
 LEAST_KEPT = 0.9
 # Less than this is not worth another fingerprint.
 LEAST_SPEEDUP = 1.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,9 @@ from retrieval.errors import SettingsError
 
 CONFIG_VARIABLE = "RETRIEVAL_CONFIG"
 DEFAULT_CONFIG = "retrieval.toml"
+PREFIX = "RETRIEVAL_"
+# Of two spellings of one word, and not of two words.
+NEAR_ENOUGH = 0.8
 
 
 class Settings(BaseSettings):
@@ -27,7 +31,7 @@ class Settings(BaseSettings):
     `retrieval.toml` (or the file that `RETRIEVAL_CONFIG` names).
     """
 
-    model_config = SettingsConfigDict(env_prefix="RETRIEVAL_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     index: Path = Field(Path("indexes/default"), description="folder of the index")
     model: str | None = Field(None, description="model; None: the index's own, else `starter`")
@@ -106,16 +110,40 @@ def load_settings(**flags: Any) -> Settings:
         SettingsError: a value is unknown or out of range; names the field.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    _check_environment()
     try:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            meant = _meant(field)
+            hint = f"did you mean {meant!r}?" if meant else "the README lists them"
+            raise SettingsError(f"there is no setting {field!r}; {hint}") from None
         raise SettingsError(
-            f"setting {field!r}: {first['msg'].lower()}; give it as a flag, as "
-            f"RETRIEVAL_{field.upper()} or in {DEFAULT_CONFIG}"
+            f"setting {field!r} is {first['input']!r}: {first['msg'].lower()}; give it as a flag, "
+            f"as {PREFIX}{field.upper()} or in {DEFAULT_CONFIG}"
         ) from None
     except ValueError as error:  # a broken TOML file
         raise SettingsError(
             f"cannot read {os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)}: {error}"
         ) from None
+
+
+def _check_environment() -> None:
+    """Refuses a misspelt RETRIEVAL_* variable: passed over, it would seem to be heeded.
+
+    Others that begin so may belong to other programs.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        meant = _meant(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+        if meant and name.upper() not in known:
+            raise SettingsError(
+                f"there is no setting {name}; did you mean {PREFIX}{meant.upper()}?"
+            )
+
+
+def _meant(name: str) -> str | None:
+    found = difflib.get_close_matches(name.lower(), Settings.model_fields, 1, NEAR_ENOUGH)
+    return found[0] if found else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from retrieval.catalog.lexical import STOP_WORDS
 from retrieval.catalog.snapshot import Card
+from retrieval.products import ANSWERS
 
 WORDS = 8
 # What its own texts say counts more than what those of its likes say, but they know more words.
@@ -73,7 +74,7 @@ def _short(texts: list[str]) -> set[str]:
     for text in texts:
         words = _WORD.findall(text[:LONGEST])
         # What is longer is a description; what has digits is a size or a number.
-        if 0 < len(words) <= SHORT and not re.search(r"\d", text):
+        if 0 < len(words) <= SHORT and not re.search(r"\d", text) and text.lower() not in ANSWERS:
             found.add(" ".join(words).lower())
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples" / "catalog.csv"
 INDEX = Path("indexes/default")
+# Where the default index holds a catalog of its own.
+APART = Path("indexes/samples")
 
 
 @click.command()
@@ -18,14 +21,28 @@ INDEX = Path("indexes/default")
 @click.option("--no-serve", is_flag=True, help="Stop after the index is built and searched.")
 def main(port: int, no_serve: bool) -> None:
     """Index the sample catalog with the bundled model, search it in each way, start the site."""
-    retrieval("index", str(SAMPLES.relative_to(ROOT)), "--model", "starter", "--prune")
+    index = INDEX if holds_samples_alone(INDEX) else APART
+    named = "" if index == INDEX else f" --index {index}"
+    if named:
+        click.echo(f"{INDEX} holds products of yours: the samples go to {index}", err=True)
+    retrieval(index, "index", str(SAMPLES.relative_to(ROOT)), "--model", "starter", "--prune")
     for title, arguments in searches():
         click.secho(f"\n{title}", bold=True)
-        click.secho("$ retrieval search " + " ".join(map(quoted, arguments)), dim=True)
-        retrieval("search", *arguments, "--limit", "3", "--no-pictures")
-    click.echo('\nSearch it yourself: .venv/bin/retrieval search "what you look for"')
+        shown = " ".join(map(quoted, arguments))
+        click.secho(f"$ retrieval search {shown}{named}", dim=True)
+        retrieval(index, "search", *arguments, "--limit", "3", "--no-pictures")
+    click.echo(f'\nSearch it yourself: .venv/bin/retrieval search "what you look for"{named}')
     if not no_serve:
-        retrieval("serve", "--port", str(port))
+        retrieval(index, "serve", "--port", str(port))
+
+
+def holds_samples_alone(index: Path) -> bool:
+    """Whether to index the samples into `index`, and drop what else is there, loses nothing."""
+    if not (ROOT / index / "catalog.db").exists():
+        return True
+    asked = command(index, "index", str(SAMPLES), "--prune", "--dry-run", "--json")
+    looked = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True)
+    return looked.returncode in (0, 3) and json.loads(looked.stdout)["removed"] == 0
 
 
 def searches() -> list[tuple[str, list[str]]]:
@@ -42,9 +59,12 @@ def searches() -> list[tuple[str, list[str]]]:
     ]
 
 
-def retrieval(*arguments: str) -> None:
-    command = [sys.executable, "-m", "retrieval", *arguments, "--index", str(INDEX)]
-    done = subprocess.run(command, cwd=ROOT, check=False)
+def command(index: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "retrieval", *arguments, "--index", str(index)]
+
+
+def retrieval(index: Path, *arguments: str) -> None:
+    done = subprocess.run(command(index, *arguments), cwd=ROOT, check=False)
     if done.returncode not in (0, 3):
         sys.exit(done.returncode)
 

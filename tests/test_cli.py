@@ -208,6 +208,8 @@ def test_a_file_of_settings_is_read_below_environment_and_flags(
         (["search", "--limit", "many"], 2, "--limit"),
         (["search", "x", "--mode", "magic"], 2, "--mode"),
         (["nonsense"], 2, "No such command"),
+        (["serach", "mug"], 2, "Did you mean 'search'?"),
+        (["search", "mug", "--index", "/dev/null/index"], 1, "/dev/null/index"),
     ],
 )
 def test_errors_are_one_line_and_an_exit_code(
@@ -231,8 +233,21 @@ def test_a_setting_out_of_range_is_told(tmp_path: Path) -> None:
     done = process("generations", cwd=tmp_path, env={**os.environ, "RETRIEVAL_BATCH_SIZE": "0"})
     assert done.returncode == 1
     assert "RETRIEVAL_BATCH_SIZE" in done.stderr
+    (tmp_path / "retrieval.toml").write_text('batch_size = "many"')
+    assert "'batch_size' is 'many'" in process("generations", cwd=tmp_path).stderr
     (tmp_path / "retrieval.toml").write_text("this is not toml")
     assert "retrieval.toml" in process("generations", cwd=tmp_path).stderr
+
+
+def test_a_misspelt_setting_is_not_passed_over(tmp_path: Path) -> None:
+    """Else the model would run on another device, or the server for more people, than was said."""
+    wrong = process("generations", cwd=tmp_path, env={**os.environ, "RETRIEVAL_DEVCE": "cpu"})
+    assert wrong.returncode == 1 and "did you mean RETRIEVAL_DEVICE?" in wrong.stderr
+    others = {**os.environ, "RETRIEVAL_AUGMENTED_GENERATION": "1"}
+    assert process("generations", cwd=tmp_path, env=others).returncode == 0
+    (tmp_path / "retrieval.toml").write_text("batchsize = 8")
+    told = process("generations", cwd=tmp_path).stderr
+    assert "no setting 'batchsize'; did you mean 'batch_size'?" in told
 
 
 def test_version_and_help() -> None:
@@ -385,7 +400,27 @@ def test_rejects_are_written_also_where_the_run_fails(tmp_path: Path, tiny_model
         tmp_path / "rejects.jsonl",
     )  # fmt: skip
     assert done.exit_code == 1
+    assert "row 2, row: the row has 3 cells" in str(done.exception)
     assert [reject["row"] for reject in read_json_lines(tmp_path / "rejects.jsonl")] == [2, 3]
+
+
+def test_products_that_a_source_lacks_are_told_of(
+    shop: Shop, tmp_path: Path, tiny_model: str
+) -> None:
+    """A second catalog indexed into the first one's index would show up among its results."""
+    options = ("--index", tmp_path / "i", "--model", tiny_model)
+    assert "are kept beside" not in run("index", shop.path, *options).stderr
+    other = tmp_path / "other.csv"
+    other.write_text("id,title\nX-1,lamp\n")
+    assert (
+        "20 products that the source does not have are kept" in run("index", other, *options).stderr
+    )
+    assert "are kept" not in run("index", other, *options, "--prune").stderr
+
+
+def test_a_table_in_a_folder_of_photos_is_pointed_to(shop: Shop, tmp_path: Path) -> None:
+    photos = ("index", shop.path.parent, "--dry-run", "--index", tmp_path / "i")
+    assert f"{shop.path.name} beside them is not read" in run(*photos).stderr
 
 
 def test_rollback_makes_no_folder_where_there_is_no_index(tmp_path: Path) -> None:

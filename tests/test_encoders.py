@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -128,15 +129,26 @@ def test_unknown_architectures_say_where_to_look() -> None:
     ],
 )
 def test_a_missing_download_says_what_to_bring(
-    name: str, repository: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    repository: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """In one line, which tells why: not beside forty of the hub's about its retries."""
+
     def no_network(*_: object, **__: object) -> None:
-        raise OSError("no route to host")
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        try:
+            raise OSError("no route to host")
+        except OSError as error:
+            raise RuntimeError("An error happened. Please check your connection.") from error
 
     monkeypatch.setattr("open_clip.pretrained.hf_hub_download", no_network)
     with pytest.raises(EncoderError) as caught:
         load_encoder(name, Settings())
     message = str(caught.value)
+    assert not caplog.records
+    assert "(no route to host)" in message
     assert repository in message
     assert "open_clip_model.safetensors" in message
     assert "local-dir:" in message

@@ -131,6 +131,11 @@ def test_unasked_queries_and_judgements_of_nothing_are_refused(
         judge_searches(catalog, nothing, Quiet())
     with pytest.raises(QueryError, match="nothing is right"):
         judge_run("run", {}, nothing)
+    others = read_judgements(write(tmp_path / "log.csv", "query,id", "mug,1042", "vase,1043"))
+    with pytest.raises(
+        QueryError, match=r"none of the 2 products .* are these its ids: 1042, 1043"
+    ):
+        judge_searches(catalog, others, Quiet())
 
 
 def test_the_command_judges_writes_and_reads_again(index: Path, tmp_path: Path) -> None:

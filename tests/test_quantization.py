@@ -22,7 +22,7 @@ from retrieval.settings import load_settings
 from tests.conftest import SAMPLES
 from tests.test_cli import run
 
-PRODUCTS = 80
+PRODUCTS = 100
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_without_nncf_one_line_says_how_to_get_it(
 
 
 def test_too_few_photos_cannot_judge(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="it takes 50"):
+    with pytest.raises(SourceError, match="it takes 100"):
         quantize(load_settings(index=index), tmp_path / "int8", Quiet())
 
 

@@ -197,7 +197,8 @@ def test_bytes_that_are_no_utf8_cost_their_row(tmp_path: Path) -> None:
         ("a.csv", bytes(range(256)) * 20, "."),
         ("a.jsonl", b"[1]\n", "no JSON object"),
         ("a.parquet", b"PAR1 is not enough", "Parquet"),
-        ("a.xlsx", b"PK", "unknown kind"),
+        ("a.xlsx", b"PK", "save it as CSV"),
+        ("a.docx", b"PK", "unknown kind"),
         ("missing.csv", None, "no such file"),
     ],
 )
@@ -361,13 +362,13 @@ def test_guessing_a_delimiter_never_fails(sample: str) -> None:
 
 
 def test_short_values_of_columns_are_a_text_of_their_own(tmp_path: Path) -> None:
-    """They say colour and material where the title does not; sizes and sentences say nothing."""
+    """They say colour and material where the title does not; sizes, sentences and a yes do not."""
     path = tmp_path / "shop.csv"
     path.write_text(
-        "id,title,category,colour,material,size,care,notes\n"
-        "a,Lamp,Home > Lamps,black,coated steel,12 cm,,Wipe it with a damp cloth now and then\n"
-        "b,Lamp,Lamps,,,,,\n"
-        "c,Lamp,lamp,lamp,lamp,40x40,,\n",
+        "id,title,category,colour,material,size,care,notes,on sale\n"
+        "a,Lamp,Home > Lamps,black,coated steel,12 cm,,Wipe it with a damp cloth now and then,Yes\n"
+        "b,Lamp,Lamps,,,,,,no\n"
+        "c,Lamp,lamp,lamp,lamp,40x40,,,n/a\n",
         "utf-8",
     )
     records = [one for one in open_source(path, Settings()) if isinstance(one, ProductRecord)]

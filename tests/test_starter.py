@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import logging
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 import retrieval
 from retrieval.encoders import STARTER, load_encoder
 from retrieval.settings import Settings
+from tests.conftest import Shop
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
@@ -39,6 +41,15 @@ def test_it_loads_offline_and_says_nothing(
         encoder = load_encoder(STARTER, Settings())
     assert encoder.details.preprocess["fit"] == "letterbox"
     assert caplog.records == []
+
+
+def test_the_demo_drops_nobodys_products(samples_index: Path, shop: Shop, tmp_path: Path) -> None:
+    """It drops what is no sample: into the default index only where that loses nothing."""
+    demo = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["holds_samples_alone"]
+    assert demo(tmp_path / "none")
+    assert demo(samples_index)
+    retrieval.build(shop.path, tmp_path / "mine", model=STARTER)
+    assert not demo(tmp_path / "mine")
 
 
 def test_each_photo_of_the_samples_finds_its_product(

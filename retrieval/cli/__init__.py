@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib import import_module
 
 import click
@@ -39,6 +40,17 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"retrieval.cli.{COMMANDS[name]}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = difflib.get_close_matches(args[0], COMMANDS, 1)
+            if not meant:
+                raise
+            raise click.UsageError(f"{error} Did you mean '{meant[0]}'?", ctx) from None
 
 
 @click.group(

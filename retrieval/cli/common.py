@@ -107,6 +107,8 @@ def run_main(command: click.Group) -> NoReturn:
 
 
 def _unexpected(error: Exception) -> RetrievalError:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return RetrievalError(f"{error.filename}: {error.strerror.lower()}")
     text = " ".join(str(error).split())[:300]
     found = RetrievalError(f"{type(error).__name__}: {text}; run with --debug for the traceback")
     found.__cause__ = error

@@ -17,7 +17,7 @@ from retrieval.errors import SourceError
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
-from retrieval.sources import Reject, Source, open_source, parse_map
+from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 
 SHOWN_REJECTS = 10
 STARTER_ADVICE = (
@@ -113,6 +113,11 @@ def write_rejects(path: Path, rejects: list[Reject]) -> None:
 def _show_mapping(source: Source) -> None:
     fields = [f"{field} <- {' + '.join(columns)}" for field, columns in source.mapping.items()]
     note(f"columns: {', '.join(fields)}")
+    unread = unread_tables(source.path)
+    if unread:
+        note(
+            f"photos go by their names: {unread[0].name} beside them is not read; index it instead?"
+        )
     if source.attributes:
         note(f"kept as attributes: {', '.join(source.attributes)}")
 
@@ -123,6 +128,9 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     for name, value in _summary(report):
         table.add_row(name, value)
     console().print(table)
+    kept = report.products - report.added - report.updated - report.unchanged
+    if kept > 0:
+        note(f"{kept} products that the source does not have are kept beside; --prune drops them")
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:

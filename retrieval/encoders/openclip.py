@@ -25,6 +25,7 @@ from retrieval.errors import EncoderError
 from retrieval.images import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings
 
+DEVICES = ("cpu", "cuda", "mps", "xpu")
 HUB_ADDRESS = "https://huggingface.co"
 TEXT_RULE = "split at words, mean weighted by tokens"
 SPECIAL_TOKENS = 2  # start and end of text
@@ -244,7 +245,7 @@ def _check_local_files(name: ModelName) -> None:
 
 
 def _why_not_loaded(name: ModelName, error: Exception) -> str:
-    reason = _one_line(error)
+    reason = _one_line(_root_of(error))
     if name.folder is not None:
         return f"model {name.given}: the files in {name.folder} cannot be loaded ({reason})"
     repository = _hub_repository(name)
@@ -287,6 +288,8 @@ def pick_device(wanted: str) -> torch.device:
             wanted = "mps"
         else:
             wanted = "cpu"
+    if wanted.partition(":")[0] not in DEVICES:
+        raise EncoderError(f"there is no device {wanted!r}; use --device cpu, cuda, mps or auto")
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)
@@ -333,15 +336,25 @@ def _plain_attention() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_open_clip() -> Iterator[None]:
-    # open_clip tells of each step on the root logger; what matters comes back as an error.
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.CRITICAL)
+    # open_clip tells of each step on the root logger, the hub of each of ten retries; what matters
+    # comes back as an error.
+    loggers = [logging.getLogger(name) for name in (None, "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        root.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
-def _one_line(error: Exception) -> str:
+def _root_of(error: BaseException) -> BaseException:
+    """What an error came of in the end: the hub wraps `no such host` in five layers of advice."""
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return error
+
+
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__

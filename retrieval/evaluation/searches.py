@@ -64,6 +64,14 @@ def judge_searches(
             if silent
             else "no judgement is above 0: nothing is right"
         )
+    judged = {product for query in queries for product in judgements.relevance[query]}
+    snapshot = searcher.reader.snapshot
+    unknown = tuple(sorted(product for product in judged if snapshot.product_id(product) is None))
+    if len(unknown) == len(judged):
+        raise QueryError(
+            f"none of the {len(judged)} products that are judged is in the index; "
+            f"are these its ids: {', '.join(unknown[:3])}?"
+        )
     rankings: dict[str, dict[str, list[str]]] = {mode: {} for mode in MODES}
     with progress.task("searching", len(queries) * len(MODES)) as task:
         for mode in MODES:
@@ -71,13 +79,11 @@ def judge_searches(
                 found = searcher.search(judgements.queries[query], mode=mode, limit=DEPTH)
                 rankings[mode][query] = [hit.id for hit in found]
                 task.advance()
-    judged = {product for query in queries for product in judgements.relevance[query]}
-    snapshot = searcher.reader.snapshot
     return SearchEvaluation(
         judgements,
         {mode: measure_run(judgements.relevance, _scored(rankings[mode])) for mode in MODES},
         rankings,
-        tuple(sorted(product for product in judged if snapshot.product_id(product) is None)),
+        unknown,
     )
 
 

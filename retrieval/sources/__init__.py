@@ -23,6 +23,7 @@ __all__ = [
     "open_source",
     "open_table",
     "parse_map",
+    "unread_tables",
 ]
 
 _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
@@ -34,6 +35,7 @@ _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
     ".parquet": ParquetTable,
     ".pq": ParquetTable,
 }
+_SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 
 
 class Table(Protocol):
@@ -82,7 +84,7 @@ class Source:
             if isinstance(record, ProductRecord):
                 earlier = first_row.setdefault(record.key, record.row or 0)
                 if earlier != record.row:
-                    reason = f"id {record.key!r} was used in row {earlier}; give each its own"
+                    reason = f"was used in row {earlier}; give each product its own"
                     yield Reject(record.row, record.key, "id", record.key[:120], reason)
                     continue
             yield record
@@ -106,6 +108,13 @@ def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None
     return Source(path, table, mapping, settings.max_cell_characters)
 
 
+def unread_tables(path: Path) -> list[Path]:
+    """Tables that lie in a folder of images: who has one means it to be indexed, as a rule."""
+    if not path.is_dir():
+        return []
+    return sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES.keys() - {".txt"})
+
+
 def open_table(path: Path) -> Table:
     """The rows of a CSV, TSV, JSONL or Parquet file; raises SourceError where there are none."""
     if path.is_dir():
@@ -115,7 +124,8 @@ def open_table(path: Path) -> Table:
     kind = _TABLES.get(path.suffix.lower())
     if kind is None:
         known = ", ".join(sorted(_TABLES))
-        raise SourceError(f"{path}: unknown kind of source; give a folder or one of {known}")
+        hint = "save it as CSV, or " if path.suffix.lower() in _SPREADSHEETS else ""
+        raise SourceError(f"{path}: unknown kind of source; {hint}give a folder or one of {known}")
     try:
         return kind(path)
     except (OSError, UnicodeError) as error:
