@@ -92,20 +92,30 @@ def _chosen(asked: Asked) -> list[tuple[str, dict[str, Any]]]:
 
 
 def facets_of(hits: Sequence[Hit]) -> list[Facet]:
-    """Counted over the hits given; fields that tell nothing apart are left out."""
+    """Counted over the hits given; fields that tell nothing apart are left out.
+
+    Values of clear matches come first: who asks for a bottle does not look for the many toys that
+    are weak matches.
+    """
     found = []
     for name in FACETS:
         counts = Counter(getattr(hit, name) for hit in hits if getattr(hit, name))
+        clear = Counter(getattr(hit, name) for hit in hits if not hit.weak)
         if len(counts) > 1:
-            values = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
-            found.append(Facet(name, tuple(values)))
+            found.append(Facet(name, _first_values(counts, clear)))
     names = Counter(name for hit in hits for name in hit.attributes if "=" not in name)
     for name, held in names.items():
         counts = Counter(str(hit.attributes[name]) for hit in hits if name in hit.attributes)
         # One value a product, as a size or a number is, leads nowhere.
         if held >= HELD_BY * len(hits) and 1 < len(counts) <= MAX_KINDS:
-            found.append(Facet(name, tuple(counts.most_common(MAX_VALUES)), attribute=True))
+            clear = Counter(str(hit.attributes.get(name)) for hit in hits if not hit.weak)
+            found.append(Facet(name, _first_values(counts, clear), attribute=True))
     return found
+
+
+def _first_values(counts: Counter[str], clear: Counter[str]) -> tuple[tuple[str, int], ...]:
+    ordered = sorted(counts.items(), key=lambda item: (-clear[item[0]], -item[1], item[0]))
+    return tuple(ordered[:MAX_VALUES])
 
 
 def price_ranges(hits: Sequence[Hit]) -> list[PriceRange]:

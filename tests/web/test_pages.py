@@ -292,6 +292,15 @@ def test_facets_count_what_the_other_filters_leave(client: Any) -> None:
     assert counts_of(both, "Colour") == dict.fromkeys(COLOURS, 1)
 
 
+def test_what_is_clearly_matched_leads_the_facets(samples_index: Path) -> None:
+    """Not the largest category, which weak matches fill: who asks for a bottle wants no toy."""
+    client = create_app(load_settings(index=samples_index)).test_client()
+    page = text(client.get("/?q=green+bottle"))
+    kinds = counts_of(page, "Category")
+    assert next(iter(kinds)) == "Bottles" and max(kinds.values()) > kinds["Bottles"]
+    assert next(iter(counts_of(page, "Color family"))) == "green"
+
+
 def test_every_price_range_leads_to_as_many_as_it_says(client: Any) -> None:
     page = text(client.get("/?q=mug"))
     ranges = counts_of(page, "Price")
