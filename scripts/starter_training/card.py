@@ -55,9 +55,10 @@ tokenizer = open_clip.get_tokenizer("local-dir:FOLDER")
    ConSE vector is kept small. Among the pictures are products rendered by the same code as the
    sample catalog (other designs, finishes and views), with their colour and material named.
    Where asked for (`--tail-minutes`; the run below says whether it was), the 1x1 convolutions of
-   the last blocks are then trained with the head, held to what the ImageNet classifier said of
-   the pictures before (learning without forgetting), and the weights kept lie a share of the way
-   from those before to those after (WiSE-FT).
+   the last blocks are then trained with the head, towards the vectors that the text tower itself
+   gives to the captions, held to what the ImageNet classifier said of the pictures before
+   (learning without forgetting), and the weights kept lie a share of the way from those before
+   to those after (WiSE-FT).
 
 Settings of this run:
 {settings}
