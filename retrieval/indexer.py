@@ -42,6 +42,8 @@ class IndexReport:
         products, images, texts: in the index afterwards.
         embedded: vectors made by the model in this run.
         reused: photos and texts of the source whose vector was there already.
+        beside: products that the source does not have and that were kept; 0 where a row that
+            cannot be read leaves open whose it is.
         rejected: rows, photos and cells that were left out; see `rejects`.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
@@ -58,6 +60,7 @@ class IndexReport:
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
+    beside: int = 0
     seconds: float = 0.0
     images_per_second: float = 0.0
     generation: int | None = None
@@ -132,7 +135,7 @@ class Indexer:
 
 def _none_usable(report: IndexReport) -> str:
     if not report.rejects:
-        return "no usable row: no row at all below its header"
+        return "no usable row: it has none at all"
     first = report.rejects[0]
     where = "" if first.row is None else f"row {first.row}, "
     return f"no usable row ({report.rejected} rejected; {where}{first.field}: {first.reason})"
@@ -178,6 +181,7 @@ class _Run:
             report.removed = self._store.remove_except(self._tally.seen)
         elif prune:
             self._tally.add_rejects(self._tally.why_not_pruned())
+        report.beside = self._tally.kept_beside(self._store)
         self._complete_others()
         encoding = time.perf_counter() - started
         manifest = self._publish()
@@ -312,6 +316,9 @@ class _Tally:
         )
         return Reject(None, None, "--prune", "", reason)
 
+    def kept_beside(self, store: CatalogStore) -> int:
+        return 0 if self.nameless else store.count_except(self.seen)
+
     def preview(self, item: Prepared | Reject) -> None:
         """Counts an item as it would be after the run."""
         if not self.add(item) or not isinstance(item, Prepared):
@@ -331,4 +338,5 @@ class _Tally:
             self.report.removed = elsewhere
         else:
             self.report.products += elsewhere
+            self.report.beside = self.kept_beside(store) if store else 0
         return self.report

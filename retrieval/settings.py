@@ -21,7 +21,8 @@ CONFIG_VARIABLE = "RETRIEVAL_CONFIG"
 DEFAULT_CONFIG = "retrieval.toml"
 PREFIX = "RETRIEVAL_"
 # Of two spellings of one word, and not of two words.
-NEAR_ENOUGH = 0.8
+NEAR_ENOUGH = 0.85
+SECRETS = {"token"}
 
 
 class Settings(BaseSettings):
@@ -110,7 +111,6 @@ def load_settings(**flags: Any) -> Settings:
         SettingsError: a value is unknown or out of range; names the field.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    _check_environment()
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -120,8 +120,9 @@ def load_settings(**flags: Any) -> Settings:
             meant = _meant(field)
             hint = f"did you mean {meant!r}?" if meant else "the README lists them"
             raise SettingsError(f"there is no setting {field!r}; {hint}") from None
+        given_as = "" if field in SECRETS else f" is {first['input']!r}"
         raise SettingsError(
-            f"setting {field!r} is {first['input']!r}: {first['msg'].lower()}; give it as a flag, "
+            f"setting {field!r}{given_as}: {first['msg'].lower()}; give it as a flag, "
             f"as {PREFIX}{field.upper()} or in {DEFAULT_CONFIG}"
         ) from None
     except ValueError as error:  # a broken TOML file
@@ -130,10 +131,13 @@ def load_settings(**flags: Any) -> Settings:
         ) from None
 
 
-def _check_environment() -> None:
+def check_environment() -> None:
     """Refuses a misspelt RETRIEVAL_* variable: passed over, it would seem to be heeded.
 
-    Others that begin so may belong to other programs.
+    For the command line alone: a program that uses the engine may have variables of its own.
+
+    Raises:
+        SettingsError: names the variable and what may have been meant.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in os.environ:

@@ -24,7 +24,7 @@ def main(port: int, no_serve: bool) -> None:
     index = INDEX if holds_samples_alone(INDEX) else APART
     named = "" if index == INDEX else f" --index {index}"
     if named:
-        click.echo(f"{INDEX} holds products of yours: the samples go to {index}", err=True)
+        click.echo(f"{INDEX} holds more than the samples: they go to {index}", err=True)
     retrieval(index, "index", str(SAMPLES.relative_to(ROOT)), "--model", "starter", "--prune")
     for title, arguments in searches():
         click.secho(f"\n{title}", bold=True)
@@ -42,7 +42,10 @@ def holds_samples_alone(index: Path) -> bool:
         return True
     asked = command(index, "index", str(SAMPLES), "--prune", "--dry-run", "--json")
     looked = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True)
-    return looked.returncode in (0, 3) and json.loads(looked.stdout)["removed"] == 0
+    if looked.returncode not in (0, 3):
+        return False
+    report = json.loads(looked.stdout)
+    return bool(report["removed"] == 0 and report["model"] == "starter")
 
 
 def searches() -> list[tuple[str, list[str]]]:

@@ -338,6 +338,9 @@ def train_images(
         if not tuned.exists():
             trainer.fit(stages, work, tuned.stem, tail_share)
         model.load_state_dict(torch.load(tuned, map_location=device, weights_only=True))
+        model.load_state_dict(
+            torch.load(text, map_location=device, weights_only=True), strict=False
+        )
         trainer = Trainer(model, sets, vectors, classes, device)
     return model, trainer.validate()
 

@@ -38,6 +38,16 @@ COLOURS = {
 SHAPES = ("mug", "plate", "box", "bottle")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Indexes and models take gigabytes: a run that passed keeps none of them."""
+    yield
+    if not request.session.testsfailed:
+        shutil.rmtree(tmp_path_factory.getbasetemp(), ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine, and no `retrieval.toml` of the folder, reaches a test."""

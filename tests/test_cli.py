@@ -409,12 +409,15 @@ def test_products_that_a_source_lacks_are_told_of(
 ) -> None:
     """A second catalog indexed into the first one's index would show up among its results."""
     options = ("--index", tmp_path / "i", "--model", tiny_model)
-    assert "are kept beside" not in run("index", shop.path, *options).stderr
+    assert "are kept" not in run("index", shop.path, *options).stderr
+    shop.rows["P-001"] |= {"image": "images/none.png", "title": "", "description": ""}
+    faulty = run("index", shop.write(), *options)
+    assert faulty.exit_code == 3 and "are kept" not in faulty.stderr, "it is there, with a fault"
     other = tmp_path / "other.csv"
     other.write_text("id,title\nX-1,lamp\n")
-    assert (
-        "20 products that the source does not have are kept" in run("index", other, *options).stderr
-    )
+    told = "20 products that the source does not have are kept; --prune drops them"
+    assert told in run("index", other, *options, "--dry-run").stderr
+    assert told in run("index", other, *options).stderr
     assert "are kept" not in run("index", other, *options, "--prune").stderr
 
 

@@ -108,7 +108,9 @@ def facets_of(hits: Sequence[Hit]) -> list[Facet]:
         counts = Counter(str(hit.attributes[name]) for hit in hits if name in hit.attributes)
         # One value a product, as a size or a number is, leads nowhere.
         if held >= HELD_BY * len(hits) and 1 < len(counts) <= MAX_KINDS:
-            clear = Counter(str(hit.attributes.get(name)) for hit in hits if not hit.weak)
+            clear = Counter(
+                str(hit.attributes[name]) for hit in hits if name in hit.attributes and not hit.weak
+            )
             found.append(Facet(name, _first_values(counts, clear), attribute=True))
     return found
 

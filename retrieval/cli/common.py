@@ -16,7 +16,7 @@ import click
 import rich.console
 
 from retrieval.errors import NotFound, QueryError, RetrievalError
-from retrieval.settings import load_settings
+from retrieval.settings import check_environment, load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,6 +43,7 @@ def common_options(function: Function) -> Function:
         context.ensure_object(dict)["debug"] = debug
         context.obj["json"] = as_json
         flags = {name: options.pop(name) for name in SETTINGS if name in options}
+        check_environment()
         settings = load_settings(index=index_folder, **flags)
         return function(settings=settings, as_json=as_json, **options)
 
@@ -107,10 +108,10 @@ def run_main(command: click.Group) -> NoReturn:
 
 
 def _unexpected(error: Exception) -> RetrievalError:
+    text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return RetrievalError(f"{error.filename}: {error.strerror.lower()}")
-    text = " ".join(str(error).split())[:300]
-    found = RetrievalError(f"{type(error).__name__}: {text}; run with --debug for the traceback")
+        text = f"{error.filename}: {error.strerror.lower()}"
+    found = RetrievalError(f"{text}; run with --debug for the traceback")
     found.__cause__ = error
     return found
 

@@ -128,9 +128,8 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     for name, value in _summary(report):
         table.add_row(name, value)
     console().print(table)
-    kept = report.products - report.added - report.updated - report.unchanged
-    if kept > 0:
-        note(f"{kept} products that the source does not have are kept beside; --prune drops them")
+    if report.beside:
+        note(f"{report.beside} products that the source does not have are kept; --prune drops them")
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:

@@ -25,7 +25,6 @@ from retrieval.errors import EncoderError
 from retrieval.images import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings
 
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 HUB_ADDRESS = "https://huggingface.co"
 TEXT_RULE = "split at words, mean weighted by tokens"
 SPECIAL_TOKENS = 2  # start and end of text
@@ -288,10 +287,13 @@ def pick_device(wanted: str) -> torch.device:
             wanted = "mps"
         else:
             wanted = "cpu"
-    if wanted.partition(":")[0] not in DEVICES:
-        raise EncoderError(f"there is no device {wanted!r}; use --device cpu, cuda, mps or auto")
     try:
         device = torch.device(wanted)
+    except RuntimeError:  # which lists twenty kinds of hardware
+        raise EncoderError(
+            f"there is no device {wanted!r}; use --device cpu, cuda, mps or auto"
+        ) from None
+    try:
         torch.empty(1, device=device)
     except Exception as error:  # torch raises RuntimeError, AssertionError or NotImplementedError
         raise EncoderError(
@@ -350,8 +352,16 @@ def _quiet_open_clip() -> Iterator[None]:
 
 
 def _root_of(error: BaseException) -> BaseException:
-    """What an error came of in the end: the hub wraps `no such host` in five layers of advice."""
-    while (earlier := error.__cause__ or error.__context__) is not None:
+    """What an error came of in the end: the hub wraps `no such host` in five layers of advice.
+
+    What a server answered is told as it is: why a model is refused stands in it.
+    """
+    seen = {id(error)}
+    while getattr(error, "response", None) is None:
+        earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if earlier is None or id(earlier) in seen:
+            break
+        seen.add(id(earlier))
         error = earlier
     return error
 

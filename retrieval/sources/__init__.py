@@ -110,9 +110,15 @@ def open_source(path: Path, settings: Settings, wanted: Mapping[str, str] | None
 
 def unread_tables(path: Path) -> list[Path]:
     """Tables that lie in a folder of images: who has one means it to be indexed, as a rule."""
-    if not path.is_dir():
+    tables = _TABLES.keys() - {".txt"}
+    try:
+        return sorted(
+            entry
+            for entry in (path.iterdir() if path.is_dir() else ())
+            if entry.suffix.lower() in tables and entry.is_file() and entry.name[0] != "."
+        )
+    except OSError:  # reading the photos says which folder it is
         return []
-    return sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES.keys() - {".txt"})
 
 
 def open_table(path: Path) -> Table:
