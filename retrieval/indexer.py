@@ -181,7 +181,8 @@ class _Run:
             report.removed = self._store.remove_except(self._tally.seen)
         elif prune:
             self._tally.add_rejects(self._tally.why_not_pruned())
-        report.beside = self._tally.kept_beside(self._store)
+        elif not self._tally.nameless:
+            report.beside = self._store.count_except(self._tally.seen)
         self._complete_others()
         encoding = time.perf_counter() - started
         manifest = self._publish()
@@ -316,9 +317,6 @@ class _Tally:
         )
         return Reject(None, None, "--prune", "", reason)
 
-    def kept_beside(self, store: CatalogStore) -> int:
-        return 0 if self.nameless else store.count_except(self.seen)
-
     def preview(self, item: Prepared | Reject) -> None:
         """Counts an item as it would be after the run."""
         if not self.add(item) or not isinstance(item, Prepared):
@@ -338,5 +336,5 @@ class _Tally:
             self.report.removed = elsewhere
         else:
             self.report.products += elsewhere
-            self.report.beside = self.kept_beside(store) if store else 0
+            self.report.beside = 0 if self.nameless else elsewhere
         return self.report

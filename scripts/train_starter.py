@@ -314,8 +314,7 @@ def train_images(
     trained = work / f"head_{plan.steps}_{plan.keep}_{class_share}_{head_steps}.pt"
     if not trained.exists():
         trainer.fit(together, work, trained.stem)
-    model.load_state_dict(torch.load(trained, map_location=device, weights_only=True))
-    model.load_state_dict(torch.load(text, map_location=device, weights_only=True), strict=False)
+    load_towers(model, trained, text, device)
     # From here on it is the tower's own vectors that pictures are to meet: where it departs from
     # its teacher, they follow.
     vectors = embed(model, tokenize(texts)).numpy()
@@ -337,12 +336,15 @@ def train_images(
         tuned = work / f"tail_{trained.stem}_{tail_minutes}_{tail_share}.pt"
         if not tuned.exists():
             trainer.fit(stages, work, tuned.stem, tail_share)
-        model.load_state_dict(torch.load(tuned, map_location=device, weights_only=True))
-        model.load_state_dict(
-            torch.load(text, map_location=device, weights_only=True), strict=False
-        )
+        load_towers(model, tuned, text, device)
         trainer = Trainer(model, sets, vectors, classes, device)
     return model, trainer.validate()
+
+
+def load_towers(model: torch.nn.Module, image: Path, text: Path, device: str) -> None:
+    """Puts checkpoints into `model`: all of `image`, and over its text tower that of `text`."""
+    model.load_state_dict(torch.load(image, map_location=device, weights_only=True))
+    model.load_state_dict(torch.load(text, map_location=device, weights_only=True), strict=False)
 
 
 def check_words(
