@@ -22,7 +22,7 @@ from retrieval.errors import EncoderError
 
 LARGEST_BATCH = 256
 POOLS_AT_A_TOKEN = ("argmax", "eos", "first")
-# What the check is made on; see scripts/make_probes.py.
+# What the check is made on; see samples/make_probes.py.
 PROBES = Path(__file__).parent / "probes.jpg"
 PROBE_SIDE = 192
 # Below these the neighbours of a photo are others than the model would give. What differs as

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from starter_training.measure import recall_at, zero_shot
-from starter_training.model import widened
-from starter_training.pairs import TITLE, PictureSet, Sampler
-from starter_training.tail import Tail
-from starter_training.teachers import efficientnet_lite
+from training.measure import recall_at, zero_shot
+from training.model import widened
+from training.pairs import TITLE, PictureSet, Sampler
+from training.tail import Tail
+from training.teachers import efficientnet_lite
 
 log = logging.getLogger(__name__)
 CHECKPOINT_EVERY = 600.0

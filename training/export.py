@@ -11,7 +11,7 @@ import open_clip
 import torch
 from safetensors.torch import load_file, save_file
 
-from starter_training.model import CONFIG
+from training.model import CONFIG
 
 LIMIT = 40_000_000
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from starter_training.teachers import efficientnet_lite
+from training.teachers import efficientnet_lite
 
 THRESHOLD = 3.5
 SLOPE = 2.0

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from starter_training.corpus import captions_of, sentences
-from starter_training.features import Features
+from training.corpus import captions_of, sentences
+from training.features import Features
 
 TITLE, SENTENCE, KIND = range(3)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starter_training.model import CONFIG, CONTEXT, EMBED_DIM
+from training.model import CONFIG, CONTEXT, EMBED_DIM
 
 TEXT = CONFIG["model_cfg"]["text_cfg"]
 
@@ -44,7 +44,7 @@ tokenizer = open_clip.get_tokenizer("local-dir:FOLDER")
   {CONTEXT} tokens.
 - Vectors: {EMBED_DIM} numbers of unit length; float16 weights.
 
-## How it was trained (`scripts/train_starter.py`)
+## How it was trained (`python -m training`)
 1. The text tower learns all-MiniLM-L6-v2's sentence vectors on captions, WordNet's words and
    definitions, spans of both, and phrases made from word lists, so that words never seen with a
    picture lie near their synonyms.

@@ -32,7 +32,7 @@ COLUMNS = (
 LICENSE = """CC0-1.0
 
 The pictures and tables in this folder were made by the authors of this project with the script
-`scripts/render_samples.py`. They show products that do not exist, by brands that were invented.
+`samples/render.py`. They show products that do not exist, by brands that were invented.
 
 To the extent possible under law, the authors give up all copyright and related rights in them,
 everywhere in the world, under the terms of the Creative Commons CC0 1.0 Universal dedication

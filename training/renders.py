@@ -1,4 +1,4 @@
-"""Rendered products (`render_samples.py --split training`) as a Parquet set to train with."""
+"""Rendered products (`samples/render.py --split training`) as a Parquet set to train with."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from starter_training.forward import Forward
+from training.forward import Forward
 
 LITE_SIZES = {0: 224, 1: 240, 2: 260}
 

@@ -16,8 +16,8 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch.nn import functional
 
-from starter_training.corpus import is_held_out
-from starter_training.model import (
+from training.corpus import is_held_out
+from training.model import (
     CONTEXT,
     EMBED_DIM,
     TEACHER_DIM,
@@ -26,7 +26,7 @@ from starter_training.model import (
     trim,
     widened,
 )
-from starter_training.teachers import SentenceTeacher
+from training.teachers import SentenceTeacher
 
 log = logging.getLogger(__name__)
 # Weight of the similarities within a batch beside the texts' own cosines.

@@ -19,22 +19,23 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from starter_training.card import card
-from starter_training.catalogs import measure_catalog
-from starter_training.corpus import is_held_out, more_phrases, phrases, unseen_synonyms
-from starter_training.export import export, load
-from starter_training.features import compute
-from starter_training.heads import add_linear, start_from_imagenet
-from starter_training.joint import Plan, Trainer
-from starter_training.measure import found_near
-from starter_training.model import build
-from starter_training.pairs import read_sets
-from starter_training.renders import NAME as RENDERS
-from starter_training.renders import write_set
-from starter_training.teachers import SentenceTeacher
-from starter_training.text_tower import agreement, distil, embed, tokenize
 
-log = logging.getLogger("train_starter")
+from training.card import card
+from training.catalogs import measure_catalog
+from training.corpus import is_held_out, more_phrases, phrases, unseen_synonyms
+from training.export import export, load
+from training.features import compute
+from training.heads import add_linear, start_from_imagenet
+from training.joint import Plan, Trainer
+from training.measure import found_near
+from training.model import build
+from training.pairs import read_sets
+from training.renders import NAME as RENDERS
+from training.renders import write_set
+from training.teachers import SentenceTeacher
+from training.text_tower import agreement, distil, embed, tokenize
+
+log = logging.getLogger("training")
 
 
 def class_names() -> list[list[str]]:
@@ -129,7 +130,7 @@ def train_text(
 @click.option(
     "--renders",
     type=click.Path(path_type=Path, exists=True),
-    help="Folder that `render_samples.py --split training` wrote: rendered products to learn from.",
+    help="Folder that `samples/render.py --split training` wrote: rendered products to learn from.",
 )
 @click.option("--leave-out", multiple=True, default=("magento2",), help="Sets not to read at all.")
 @click.option(

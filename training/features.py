@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from starter_training.forward import Forward
-from starter_training.tail import FROZEN_BLOCKS
-from starter_training.teachers import efficientnet_lite
+from training.forward import Forward
+from training.tail import FROZEN_BLOCKS
+from training.teachers import efficientnet_lite
 
 log = logging.getLogger(__name__)
 SIZE = 224

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the sample catalog again, or any number of other products for training.
 
-Needs Python 3.11 and the packages of `samples_rendering/requirements.txt`.
+Needs Python 3.11 and the packages of `rendering/requirements.txt`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def main(
     tables_only: bool,
 ) -> None:
     """Render products like studio photos, with a table of what they are."""
-    from samples_rendering import tables
-    from samples_rendering.plan import plan
-    from samples_rendering.shoot import Progress, render_product
-    from samples_rendering.studio import configure
+    from rendering import tables
+    from rendering.plan import plan
+    from rendering.shoot import Progress, render_product
+    from rendering.studio import configure
 
     products = plan(split, seed, count)
     if only:
