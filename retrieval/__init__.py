@@ -61,7 +61,7 @@ def build(
         RetrievalError: see `retrieval.indexer.Indexer.run`.
     """
     from retrieval.building import build_index
-    from retrieval.progress import Quiet
+    from retrieval.common.progress import Quiet
     from retrieval.settings import load_settings
 
     chosen = load_settings(index=Path(index), model=model, **settings)

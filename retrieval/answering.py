@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from retrieval.catalog.lexical import match_expression, most_bm25, query_words, telling_words
 from retrieval.catalog.snapshot import Card
+from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
 from retrieval.query import ImageInput, Query
@@ -32,7 +33,6 @@ from retrieval.ranking import (
 )
 from retrieval.reader import Reader, opener
 from retrieval.results import Hit, Matched, SearchResult
-from retrieval.stages import Stages
 from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Positions, Scores
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading, name_from_here, portable_name
 from retrieval.indexer import Indexer, IndexReport
-from retrieval.progress import Progress
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
 

@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore, ProductChange, text_hash
+from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import Square
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.generations import Generations, Manifest, live_manifest
 from retrieval.locking import writing
 from retrieval.preparing import Prepared, SourceReader
-from retrieval.progress import Progress
 from retrieval.publishing import publish
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source

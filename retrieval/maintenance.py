@@ -15,10 +15,10 @@ from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.models import Vector
 from retrieval.catalog.store import CatalogStore
 from retrieval.checking import Problem, check_catalog, check_generation
+from retrieval.common.progress import Progress
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.generations import Generations, Manifest
 from retrieval.locking import writing
-from retrieval.progress import Progress
 from retrieval.publishing import publish
 from retrieval.settings import Settings
 

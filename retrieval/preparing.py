@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, text_hash
-from retrieval.characters import is_unicode
+from retrieval.common.text import is_unicode
 from retrieval.encoders.base import Encoder, Square
 from retrieval.errors import ImageError
 from retrieval.images import decode_photo, read_photo_bytes

@@ -19,6 +19,8 @@ from retrieval.catalog.models import EncoderRow, Image, ProductText, Vector
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.progress import Progress
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.generations import (
@@ -30,8 +32,6 @@ from retrieval.generations import (
     sha256_of,
 )
 from retrieval.layout import CatalogMap, lay_out, read_map
-from retrieval.progress import Progress
-from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 from retrieval.vectors.ann import AnnIndex, Floats
 from retrieval.vectors.gallery import Gallery

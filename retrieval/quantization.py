@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from retrieval.common.progress import Progress
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors, load_encoder, name_from_here
 from retrieval.encoders.exports import COMPILED, IMAGE_MODEL, META, TEXT_MODEL, write_meta
 from retrieval.encoders.names import INT8
@@ -27,9 +29,7 @@ from retrieval.evaluation.embedding import read_squares
 from retrieval.evaluation.intervals import Difference, compare
 from retrieval.evaluation.metrics import Measures, measure_vectors
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs
-from retrieval.progress import Progress
 from retrieval.reader import LiveReader
-from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 
 PRECISION, MODEL = "int8", "model"

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from PIL import Image
 
 from retrieval.catalog.filters import Filter, Where, filters_from
-from retrieval.characters import is_unicode
+from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
 
 Scope = Literal["products", "images", "texts"]

@@ -29,9 +29,9 @@ if importlib.util.find_spec("retrieval") is None or importlib.util.find_spec("cl
 
 import click
 
+from retrieval.common.progress import Quiet
 from retrieval.errors import IndexLocked
 from retrieval.maintenance import rebuild, rolled_back_to, verify
-from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from retrieval.vectors.ann import TYPES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.indexer import Indexer
-from retrieval.progress import Quiet
 from retrieval.settings import Settings
 from retrieval.sources import open_source
 from tests.conftest import Shop

@@ -16,11 +16,11 @@ from retrieval.adaptation.pairs import Pairs, folds, make_pairs, why_unfit
 from retrieval.catalog.adapters import adopt_adapter
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, normalise
 from retrieval.encoders.adapter import AdaptedEncoder, Adapter
 from retrieval.errors import IndexDamaged, IndexMismatch
 from retrieval.maintenance import rebuild, rollback, verify
-from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from tests.conftest import SAMPLES, Shop
 from tests.test_cli import answer, run

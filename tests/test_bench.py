@@ -18,9 +18,9 @@ from retrieval.bench.measuring import Measurement, in_turns
 from retrieval.bench.reporting import GROWTH, RESULTS, SPEED, TABLES, write_results
 from retrieval.bench.synthetic import clip_like
 from retrieval.cli import cli
+from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.errors import SourceError
-from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from tests.conftest import draw_product
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import retrieval
+from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, load_encoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.embedding import embed
@@ -23,7 +24,6 @@ from retrieval.evaluation.index_loss import index_loss, photo_gallery
 from retrieval.evaluation.metrics import measure_vectors
 from retrieval.evaluation.sets import read_pairs
 from retrieval.evaluation.zero_shot import classify, read_templates, spoken
-from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from tests.conftest import COLOURS, SHAPES, Shop, draw_product
 from tests.models import CONFIG

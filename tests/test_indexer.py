@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 import retrieval
+from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.errors import IndexLocked, SourceError
 from retrieval.indexer import Indexer
 from retrieval.locking import writing
 from retrieval.preparing import find_image
-from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 from tests.conftest import Shop, draw_product

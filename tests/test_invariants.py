@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 import retrieval
+from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMismatch, QueryError
 from retrieval.generations import Generations
 from retrieval.images import fit_square
 from retrieval.maintenance import rebuild
-from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 from tests.conftest import Shop
 

@@ -10,6 +10,7 @@ import pytest
 import pytrec_eval
 
 import retrieval
+from retrieval.common.progress import Quiet
 from retrieval.errors import QueryError, SourceError
 from retrieval.evaluation.judgements import (
     read_judgements,
@@ -18,7 +19,6 @@ from retrieval.evaluation.judgements import (
     write_run,
 )
 from retrieval.evaluation.searches import judge_run, judge_searches
-from retrieval.progress import Quiet
 from tests.test_cli import answer, run
 
 

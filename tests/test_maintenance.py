@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import retrieval
+from retrieval.common.progress import Quiet
 from retrieval.errors import IndexDamaged, IndexMissing, QueryError
 from retrieval.generations import Generations
 from retrieval.maintenance import list_generations, rebuild, rollback, verify
-from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from tests.conftest import Shop
 

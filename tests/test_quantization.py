@@ -13,10 +13,10 @@ import pytest
 
 import retrieval
 from retrieval import quantization
+from retrieval.common.progress import Quiet
 from retrieval.encoders import STARTER, load_encoder
 from retrieval.encoders.exports import META
 from retrieval.errors import EncoderError, SourceError
-from retrieval.progress import Quiet
 from retrieval.quantization import QuantizeReport, quantize
 from retrieval.settings import load_settings
 from tests.conftest import SAMPLES

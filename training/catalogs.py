@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from retrieval.common.progress import Quiet
 from retrieval.evaluation.evaluating import evaluate
 from retrieval.evaluation.metrics import SHARE
-from retrieval.progress import Quiet
 from retrieval.settings import load_settings
 
 

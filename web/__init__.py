@@ -12,8 +12,8 @@ from flask_limiter.util import get_remote_address
 from flask_openapi3 import Info, OpenAPI
 
 import retrieval
+from retrieval.common.deadline import time_limit
 from retrieval.settings import Settings, load_settings
-from retrieval.stages import time_limit
 from web import api, monitoring, pages, pictures, problems, security
 from web.site import Site
 

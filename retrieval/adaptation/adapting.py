@@ -16,6 +16,8 @@ from retrieval.catalog.adapters import adopt_adapter, remove_adapter, stored_ada
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.models import EncoderRow
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.progress import Progress, Task
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexMismatch, IndexMissing
 from retrieval.evaluation.intervals import Difference, compare, paired, summarise
@@ -30,9 +32,7 @@ from retrieval.evaluation.metrics import (
 )
 from retrieval.generations import Generations, live_manifest
 from retrieval.maintenance import writable_store
-from retrieval.progress import Progress, Task
 from retrieval.publishing import publish
-from retrieval.sampling import spread_evenly
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from retrieval.adaptation.pairs import Pairs, evaluation_pairs
 from retrieval.building import settings_of_index
+from retrieval.common.products import Reject
+from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.sets import read_pairs
-from retrieval.products import Reject
-from retrieval.progress import Progress
 from retrieval.settings import Settings
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, select
 
 from retrieval.catalog.database import in_chunks
 from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.common.products import ATTRIBUTES
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
-from retrieval.products import ATTRIBUTES
-from retrieval.sampling import spread_evenly
 
 MIN_GROUPS = 100
 MAX_PRODUCTS = 20_000

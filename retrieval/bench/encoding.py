@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
+from retrieval.common.products import ProductRecord
 from retrieval.encoders import Encoder, load_encoder, model_before_int8
 from retrieval.encoders.exporting import TextTower
 from retrieval.encoders.nearness import nearness
@@ -24,7 +25,6 @@ from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.images import decode_photo, fit_square
 from retrieval.preparing import Prepared, SourceReader
-from retrieval.products import ProductRecord
 from retrieval.settings import Settings
 
 RANDOM = "random:"

@@ -15,9 +15,9 @@ from retrieval.bench.catalogs import write_catalog
 from retrieval.bench.measuring import Measurement, once, seconds
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder
 from retrieval.maintenance import rebuild
-from retrieval.progress import Progress
 from retrieval.publishing import publish
 from retrieval.settings import Settings
 

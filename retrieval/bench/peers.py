@@ -23,8 +23,8 @@ import open_clip
 import torch
 
 from retrieval.bench.measuring import Measurement, in_turns
+from retrieval.common.progress import Progress, Task
 from retrieval.errors import SourceError
-from retrieval.progress import Progress, Task
 
 PEERS = ("clip-retrieval", "rclip")
 RCLIP_MODEL = "ViT-B-32-256"

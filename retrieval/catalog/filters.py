@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
 from retrieval.catalog.models import Product
-from retrieval.characters import is_unicode
+from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")

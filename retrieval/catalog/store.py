@@ -15,8 +15,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from retrieval.catalog.database import in_chunks
 from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, State, Vector
+from retrieval.common.products import ProductRecord
 from retrieval.encoders.base import Encoder
-from retrieval.products import ProductRecord
 
 REVISION = "revision"
 

@@ -11,9 +11,9 @@ from retrieval.adaptation.adapting import DIRECTIONS, AdaptReport
 from retrieval.adaptation.given import read_training_pairs
 from retrieval.cli.common import common_options, console, note, print_json
 from retrieval.cli.evaluating import measures_table, tell_rejects
+from retrieval.common.progress import for_this_terminal
 from retrieval.evaluation.metrics import SHARE
 from retrieval.maintenance import list_generations
-from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
 from retrieval.sources import Reject
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
+from retrieval.common.progress import Progress, for_this_terminal
 from retrieval.errors import SourceError
-from retrieval.progress import Progress, for_this_terminal
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:

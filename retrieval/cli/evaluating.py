@@ -11,6 +11,7 @@ import rich.table
 
 from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
 from retrieval.cli.indexing import SHOWN_REJECTS, describe
+from retrieval.common.progress import Progress, for_this_terminal
 from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation
@@ -18,7 +19,6 @@ from retrieval.evaluation.judgements import read_judgements, read_run, write_qre
 from retrieval.evaluation.metrics import CUTOFFS, FULL, MEASURES, SHARE
 from retrieval.evaluation.searches import SearchEvaluation, judge_run, judge_searches
 from retrieval.evaluation.zero_shot import TEMPLATES, read_templates
-from retrieval.progress import Progress, for_this_terminal
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.sources import Reject

@@ -9,8 +9,8 @@ import rich.table
 
 from retrieval import maintenance
 from retrieval.cli.common import ERROR, common_options, console, note, print_json
+from retrieval.common.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
-from retrieval.progress import for_this_terminal
 from retrieval.settings import Settings
 from retrieval.vectors.ann import TYPES
 

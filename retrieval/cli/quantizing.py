@@ -9,7 +9,7 @@ import rich.table
 
 from retrieval import quantization
 from retrieval.cli.common import common_options, console, note, print_json
-from retrieval.progress import for_this_terminal
+from retrieval.common.progress import for_this_terminal
 from retrieval.quantization import LEAST_KEPT, QuantizeReport
 from retrieval.settings import Settings
 

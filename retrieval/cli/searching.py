@@ -11,8 +11,8 @@ import rich.table
 import rich.text
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
+from retrieval.common.progress import for_this_terminal
 from retrieval.encoders import loading, name_from_here
-from retrieval.progress import for_this_terminal
 from retrieval.results import Hit, SearchResult
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings

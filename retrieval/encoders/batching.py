@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from retrieval.common.deadline import seconds_left
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors
 from retrieval.errors import Overtime
-from retrieval.stages import seconds_left
 
 JOINED_AT_MOST = 64
 REMEMBERED_TEXTS = 10_000

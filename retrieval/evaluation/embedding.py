@@ -13,13 +13,13 @@ from sqlalchemy import select
 from retrieval.catalog.database import FILE_NAME, in_chunks, open_catalog
 from retrieval.catalog.models import EncoderRow, Vector
 from retrieval.catalog.store import text_hash
+from retrieval.common.products import ProductRecord, Reject
+from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder, Square, Vectors, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.sets import EvaluationSet
 from retrieval.preparing import Prepared, SourceReader
-from retrieval.products import ProductRecord, Reject
-from retrieval.progress import Progress
 from retrieval.settings import Settings
 
 TEXTS_AT_ONCE = 256

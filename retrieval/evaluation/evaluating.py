@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from retrieval.common.products import Reject
+from retrieval.common.progress import Progress
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import (
     STARTER,
     Encoder,
@@ -35,9 +38,6 @@ from retrieval.evaluation.metrics import (
 )
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
-from retrieval.products import Reject
-from retrieval.progress import Progress
-from retrieval.sampling import spread_evenly
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.vectors.gallery import Gallery

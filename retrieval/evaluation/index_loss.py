@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import Relevant
-from retrieval.sampling import spread_evenly
 from retrieval.vectors.ann import AnnIndex
 from retrieval.vectors.gallery import Gallery
 from retrieval.vectors.policy import RECALL_AT, choose_type, exact_ids

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.common.products import Reject
 from retrieval.errors import SourceError
-from retrieval.products import Reject
 from retrieval.sources import open_table
 from retrieval.sources.columns import ALIASES, find_column
 

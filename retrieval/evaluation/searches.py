@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retrieval.common.progress import Progress
 from retrieval.errors import QueryError
 from retrieval.evaluation.intervals import compare, summarise
 from retrieval.evaluation.judgements import Judgements, Run
 from retrieval.evaluation.metrics import Measures, judged_queries, measure_run
-from retrieval.progress import Progress
 from retrieval.searcher import Searcher
 
 DEPTH = 100

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from retrieval.common.products import ProductRecord, Reject
 from retrieval.errors import SourceError
-from retrieval.products import ProductRecord, Reject
 from retrieval.settings import Settings
 from retrieval.sources.columns import apply_map, check_mapping, guess_mapping, parse_map
 from retrieval.sources.folder import ImageFolder

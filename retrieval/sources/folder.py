@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from retrieval.characters import is_unicode
+from retrieval.common.products import Reject
+from retrieval.common.text import is_unicode
 from retrieval.errors import SourceError
 from retrieval.images import SUFFIXES
-from retrieval.products import Reject
 from retrieval.sources.columns import FIELDS
 from retrieval.sources.records import MAX_KEY_CHARACTERS, title_from_path
 

@@ -16,8 +16,8 @@ from typing import Any
 import nh3
 from price_parser import Price
 
-from retrieval.characters import is_unicode
-from retrieval.products import ProductRecord, Reject
+from retrieval.common.products import ProductRecord, Reject
+from retrieval.common.text import is_unicode
 
 EMPTY_ROW = "the row is empty; delete it or fill it in"
 MAX_KEY_CHARACTERS = 200

@@ -15,9 +15,9 @@ from typing import Any, TextIO
 import pyarrow
 import pyarrow.parquet
 
-from retrieval.characters import is_unicode
+from retrieval.common.products import Reject
+from retrieval.common.text import is_unicode
 from retrieval.errors import SourceError
-from retrieval.products import Reject
 from retrieval.sources.columns import guess_mapping
 
 Row = tuple[int, dict[str, Any]]

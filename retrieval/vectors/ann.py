@@ -13,8 +13,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.common.vectors import spread_evenly
 from retrieval.errors import IndexDamaged, QueryError
-from retrieval.sampling import spread_evenly
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.sampling import spread_evenly
+from retrieval.common.vectors import spread_evenly
 from retrieval.vectors.ann import CODED, AnnIndex, Floats, Ids, Mask
 
 Positions = npt.NDArray[np.int64]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
 
+from retrieval.common.progress import Quiet
 from retrieval.encoders import load_encoder
 from retrieval.indexer import Indexer
-from retrieval.progress import Quiet
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 

@@ -1,0 +1,1 @@
+"""What is small and shared: no model, no file of an index, no database."""
