@@ -23,7 +23,7 @@ from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, te
 from retrieval.common.text import is_unicode
 from retrieval.encoders.base import Encoder, Square
 from retrieval.errors import ImageError
-from retrieval.images import decode_photo, read_photo_bytes
+from retrieval.images.decoding import decode_photo, read_photo_bytes
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
 

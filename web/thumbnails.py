@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from retrieval.errors import ImageError
-from retrieval.images import decode_photo
+from retrieval.images.decoding import decode_photo
 from web.uploads import write_whole
 
 SIZES = (320, 640, 1280)

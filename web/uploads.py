@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from retrieval.errors import ImageError, NotFound
-from retrieval.images import content_hash, decode_photo
+from retrieval.images.decoding import content_hash, decode_photo
 
 KEPT_SECONDS = 7 * 24 * 3600
 MAX_STORED = 2_000

@@ -17,7 +17,7 @@ from PIL import Image
 from retrieval.errors import ImageError
 from retrieval.evaluation import plots
 from retrieval.evaluation.evaluating import Evaluation, ModelEvaluation
-from retrieval.images import decode_photo, read_photo_bytes
+from retrieval.images.decoding import decode_photo, read_photo_bytes
 from retrieval.preparing import find_image
 
 MISSES = 20

@@ -1,0 +1,1 @@
+"""A photo, from bytes to what a model is given."""
