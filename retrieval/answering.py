@@ -17,6 +17,7 @@ from retrieval.catalog.snapshot import Card
 from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
+from retrieval.images.files import opener
 from retrieval.query import ImageInput, Query
 from retrieval.ranking import (
     POOL,
@@ -31,7 +32,7 @@ from retrieval.ranking import (
     rank_products,
     spread_of,
 )
-from retrieval.reader import Reader, opener
+from retrieval.reader import Reader
 from retrieval.results import Hit, Matched, SearchResult
 from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Positions, Scores

@@ -6,12 +6,9 @@ taken as it was, one whose bytes are as stored keeps its vector.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import time
-import unicodedata
-import urllib.parse
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +20,8 @@ from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, te
 from retrieval.common.text import is_unicode
 from retrieval.encoders.base import Encoder, Square
 from retrieval.errors import ImageError
-from retrieval.images.decoding import decode_photo, read_photo_bytes
+from retrieval.images.decoding import decode_photo
+from retrieval.images.files import find_image, read_photo_bytes
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
 
@@ -214,30 +212,6 @@ def _with_stored(
 
 def _result(item: Future[Prepared] | Reject) -> Prepared | Reject:
     return item if isinstance(item, Reject) else item.result()
-
-
-def find_image(base: Path, said: str) -> Path:
-    """The file that a source means by `said`, relative to `base`.
-
-    Where there is none, the spellings are tried that moving a catalog between systems leaves
-    behind: Windows separators, other Unicode compositions, percent signs. Not found at all, the
-    path comes back as it was said.
-    """
-    plain = base / said
-    for candidate in _spellings(said):
-        with contextlib.suppress(OSError, ValueError):
-            if (base / candidate).exists():
-                return base / candidate
-    return plain
-
-
-def _spellings(said: str) -> Iterator[str]:
-    yield said
-    slashes = said.replace("\\", "/")
-    for spelling in (slashes, urllib.parse.unquote(slashes)):
-        yield spelling
-        yield unicodedata.normalize("NFC", spelling)
-        yield unicodedata.normalize("NFD", spelling)
 
 
 def _new_texts(record: ProductRecord, stored: StoredProduct | None) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +95,3 @@ class LiveReader:
             with contextlib.suppress(IndexDamaged):
                 return Reader(self._generations, live_manifest(self._generations))
         return Reader(self._generations, live_manifest(self._generations))
-
-
-def opener(index: Path) -> Callable[[str], str]:
-    """Stored paths, which are relative to the index, -> such as can be opened from here."""
-    root, here = index.resolve(), f"{Path.cwd()}{os.sep}"
-    return lambda stored: os.path.normpath(f"{root}/{stored}").removeprefix(here)

@@ -17,9 +17,10 @@ from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
-from retrieval.images.decoding import decode_photo, read_photo_bytes, upright_rgb
+from retrieval.images.decoding import decode_photo, upright_rgb
+from retrieval.images.files import opener, read_photo_bytes
 from retrieval.query import ImageInput, Query, make_query
-from retrieval.reader import LiveReader, Reader, opener
+from retrieval.reader import LiveReader, Reader
 from retrieval.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
 from retrieval.wording import words_of

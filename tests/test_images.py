@@ -17,7 +17,9 @@ from PIL import ExifTags, Image, ImageCms, ImageFilter
 
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.errors import ImageError
-from retrieval.images.decoding import Photo, decode_photo, fit_square, read_photo_bytes, resize_by
+from retrieval.images.decoding import Photo, decode_photo
+from retrieval.images.files import read_photo_bytes
+from retrieval.images.model_input import fit_square, resize_by
 from tests.conftest import draw_product
 
 CAP = 1_000_000

@@ -18,9 +18,9 @@ import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.errors import IndexLocked, SourceError
+from retrieval.images.files import find_image
 from retrieval.indexer import Indexer
 from retrieval.locking import writing
-from retrieval.preparing import find_image
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 from tests.conftest import Shop, draw_product

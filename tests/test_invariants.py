@@ -19,7 +19,7 @@ import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMismatch, QueryError
 from retrieval.generations import Generations
-from retrieval.images.decoding import fit_square
+from retrieval.images.model_input import fit_square
 from retrieval.maintenance import rebuild
 from retrieval.settings import load_settings
 from tests.conftest import Shop

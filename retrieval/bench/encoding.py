@@ -23,7 +23,8 @@ from retrieval.encoders.exporting import TextTower
 from retrieval.encoders.nearness import nearness
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.resizing import resize_by_torch
-from retrieval.images.decoding import decode_photo, fit_square
+from retrieval.images.decoding import decode_photo
+from retrieval.images.model_input import fit_square
 from retrieval.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 

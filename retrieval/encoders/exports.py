@@ -21,7 +21,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from retrieval.encoders.names import ModelName
-from retrieval.images.decoding import Fit
+from retrieval.images.model_input import Fit
 from retrieval.settings import Settings
 
 FORMAT = 2

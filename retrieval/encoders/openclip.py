@@ -22,7 +22,7 @@ from retrieval.encoders.resizing import resize_by_torch
 from retrieval.encoders.runtime import bf16_runs_here
 from retrieval.encoders.splitting import encode_split
 from retrieval.errors import EncoderError
-from retrieval.images.decoding import Fit, chosen_fit, fit_square
+from retrieval.images.model_input import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings
 
 HUB_ADDRESS = "https://huggingface.co"

@@ -15,7 +15,7 @@ from retrieval.encoders.resizing import BulkResize
 from retrieval.encoders.runtime import compiled, run
 from retrieval.encoders.splitting import encode_split
 from retrieval.encoders.tokenizing import ClipTokenizer, Tokens
-from retrieval.images.decoding import WantedFit, chosen_fit, fit_square, resize_by
+from retrieval.images.model_input import WantedFit, chosen_fit, fit_square, resize_by
 
 SPECIAL_TOKENS = 2
 IMAGES_A_REQUEST = 8

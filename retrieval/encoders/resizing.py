@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from retrieval.images.decoding import Resize, resize_by
+from retrieval.images.model_input import Resize, resize_by
 
 # Torch takes seconds and half a gigabyte to import: fewer photos are done before it is there.
 RESIZED_BEFORE_TORCH = 1_000

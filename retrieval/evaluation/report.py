@@ -17,8 +17,8 @@ from PIL import Image
 from retrieval.errors import ImageError
 from retrieval.evaluation import plots
 from retrieval.evaluation.evaluating import Evaluation, ModelEvaluation
-from retrieval.images.decoding import decode_photo, read_photo_bytes
-from retrieval.preparing import find_image
+from retrieval.images.decoding import decode_photo
+from retrieval.images.files import find_image, read_photo_bytes
 
 MISSES = 20
 MISSES_A_CATEGORY = 3

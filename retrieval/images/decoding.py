@@ -7,14 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from retrieval.errors import ImageError
@@ -22,9 +17,6 @@ from retrieval.errors import ImageError
 # Only formats whose decoders are memory-safe readers of pixels: Pillow would hand EPS to
 # Ghostscript, and reads vector and container formats that no product photo comes in.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split()
-)
 WHITE = (255, 255, 255)
 
 # Pillow's own limit is one for the whole process and would speak before `max_image_pixels` does;
@@ -44,11 +36,6 @@ _WIDE_MAX = 65_535
 _EIGHT_OF_SIXTEEN = np.rint(np.arange(_WIDE_MAX + 1) / 257).astype(np.uint8)
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
 
-Fit = Literal["letterbox", "crop", "squash"]
-WantedFit = Literal["model", "letterbox", "crop", "squash"]
-DEFAULT_FIT: Fit = "letterbox"
-# An RGB image and (width, height) -> uint8 (height, width, 3).
-Resize = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8]]
 SCALED_FROM = 4
 _TURNED = frozenset((5, 6, 7, 8))
 
@@ -69,33 +56,6 @@ class Photo:
     height: int
     content_hash: str
     file_hash: str
-
-
-def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
-    """The bytes of an image file.
-
-    Raises:
-        ImageError: missing, not a regular file (a pipe or a device would never end), empty, too
-            large, or not readable.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("not a regular file; give the path of an image")
-        if status.st_size > max_bytes:
-            raise ImageError(
-                f"{status.st_size:,} bytes, more than the {max_bytes:,} allowed; "
-                "make it smaller or raise max_image_bytes"
-            )
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ImageError("no such file; check the path") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"cannot be read ({reason})") from None
-    if not data:
-        raise ImageError("the file is empty; export the photo again")
-    return data
 
 
 def decode_photo(data: bytes, max_pixels: int, side: int | None = None) -> Photo:
@@ -144,46 +104,6 @@ def content_hash(pixels: Image.Image) -> str:
     digest = hashlib.sha256(f"rgb {pixels.width}x{pixels.height} ".encode())
     digest.update(pixels.tobytes())
     return digest.hexdigest()
-
-
-def chosen_fit(own: Fit, wanted: WantedFit | None) -> Fit:
-    """How photos are fitted, by a model that was trained with `own` and a setting."""
-    return own if wanted == "model" else wanted or DEFAULT_FIT
-
-
-def fit_square(
-    pixels: Image.Image,
-    size: int,
-    fit: Fit,
-    resize: Resize | None = None,
-) -> npt.NDArray[np.uint8]:
-    """The square that a model sees, as uint8 of shape (3, size, size), values 0 to 255.
-
-    `letterbox` shows the photo whole on white, `crop` keeps its centre (as CLIP is trained),
-    `squash` ignores its proportions. `resize` is Pillow's, bicubic, unless another is given.
-    """
-    resize = resize or resize_by(Image.Resampling.BICUBIC)
-    if fit == "squash":
-        square = resize(pixels, (size, size))
-    elif fit == "crop":
-        # Cropped before it is scaled: a photo of 1 x 8,000 would else grow to 64 million pixels.
-        edge = min(pixels.size)
-        left, top = (pixels.width - edge) // 2, (pixels.height - edge) // 2
-        square = resize(pixels.crop((left, top, left + edge, top + edge)), (size, size))
-    else:
-        scale = size / max(pixels.size)
-        # An edge of a very long photo must not vanish: at least one pixel stays.
-        width = max(1, round(pixels.width * scale))
-        height = max(1, round(pixels.height * scale))
-        left, top = (size - width) // 2, (size - height) // 2
-        square = np.full((size, size, 3), 255, np.uint8)
-        square[top : top + height, left : left + width] = resize(pixels, (width, height))
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
-
-
-def resize_by(resample: Image.Resampling) -> Resize:
-    """Pillow's way to resize."""
-    return lambda pixels, size: np.asarray(pixels.resize(size, resample))
 
 
 def _formats() -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from retrieval.common.products import Reject
 from retrieval.common.text import is_unicode
 from retrieval.errors import SourceError
-from retrieval.images.decoding import SUFFIXES
+from retrieval.images.files import SUFFIXES
 from retrieval.sources.columns import FIELDS
 from retrieval.sources.records import MAX_KEY_CHARACTERS, title_from_path
 
