@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-SHEET = ROOT / "retrieval" / "encoders" / "probes.jpg"
+SHEET = ROOT / "retrieval" / "encoders" / "openvino" / "probes.jpg"
 SIDE, COLUMNS, COUNT = 192, 10, 80
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from retrieval.encoders import Encoder, list_models, load_encoder, parse_model_name
 from retrieval.encoders.base import EncoderDetails, normalise
-from retrieval.encoders.splitting import split_text
+from retrieval.encoders.long_texts import split_text
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings
 from tests.conftest import draw_product

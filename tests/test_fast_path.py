@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.encoders import Encoder, load_encoder, loading, parse_model_name
-from retrieval.encoders.exports import META, export_folder, read_export
-from retrieval.encoders.tokenizing import FILE_NAME, ClipTokenizer
+from retrieval.encoders.openvino.cache import META, export_folder, read_export
+from retrieval.encoders.openvino.tokenizer import FILE_NAME, ClipTokenizer
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings, load_settings
 from tests.conftest import CACHE, draw_product
@@ -125,13 +125,15 @@ def test_what_drifts_is_refused_once_and_torch_goes_on(
     tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(cache=tmp_path)
-    monkeypatch.setattr("retrieval.encoders.exporting.LEAST_COSINE", 1.1)
-    monkeypatch.setattr("retrieval.encoders.exporting.SAME_COSINE", 1.1)
+    monkeypatch.setattr("retrieval.encoders.openvino.conversion.LEAST_COSINE", 1.1)
+    monkeypatch.setattr("retrieval.encoders.openvino.conversion.SAME_COSINE", 1.1)
     encoder = load_encoder(tiny_model, settings)
     assert encoder.backend.startswith("torch cpu")
     export = read_export(export_folder(parse_model_name(tiny_model), settings))
     assert export is not None and "not those of the model" in str(export.refused)
-    monkeypatch.setattr("retrieval.encoders.exporting.export_model", None)  # not tried again
+    monkeypatch.setattr(
+        "retrieval.encoders.openvino.conversion.export_model", None
+    )  # not tried again
     assert load_encoder(tiny_model, settings).backend == encoder.backend
     with pytest.raises(EncoderError, match="--backend torch"):
         load_encoder(tiny_model, load_settings(cache=tmp_path, backend="openvino"))

@@ -15,7 +15,7 @@ import retrieval
 from retrieval import quantization
 from retrieval.common.progress import Quiet
 from retrieval.encoders import STARTER, load_encoder
-from retrieval.encoders.exports import META
+from retrieval.encoders.openvino.cache import META
 from retrieval.errors import EncoderError, SourceError
 from retrieval.quantization import QuantizeReport, quantize
 from retrieval.settings import load_settings

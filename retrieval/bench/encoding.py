@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
 from retrieval.common.products import ProductRecord
 from retrieval.encoders import Encoder, load_encoder, model_before_int8
-from retrieval.encoders.exporting import TextTower
 from retrieval.encoders.nearness import nearness
 from retrieval.encoders.openclip import OpenClipEncoder
+from retrieval.encoders.openvino.conversion import TextTower
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.images.decoding import decode_photo
 from retrieval.images.model_input import fit_square

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors, normalise
-from retrieval.encoders.exports import (
+from retrieval.encoders.names import STARTER, name_from_here, parse_model_name, portable_name
+from retrieval.encoders.openvino.cache import (
     META,
     Export,
     export_folder,
@@ -18,7 +19,6 @@ from retrieval.encoders.exports import (
     write_meta,
     writing_export,
 )
-from retrieval.encoders.names import STARTER, name_from_here, parse_model_name, portable_name
 from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def loading(name: str, settings: Settings) -> str:
 def machine_backend(settings: Settings) -> str:
     """What runs models on this machine: `openvino bf16`, `torch cuda`, ..."""
     if _fast_path(settings):
-        from retrieval.encoders.runtime import bf16_runs_here
+        from retrieval.encoders.openvino.runtime import bf16_runs_here
 
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_runs_here())
         return f"openvino {'bf16' if bf16 else 'f32'}"
@@ -115,7 +115,7 @@ def _fast_path(settings: Settings) -> bool:
 
 def _fast_encoder(name: str, folder: Path, settings: Settings, *, bulk: bool) -> Encoder | None:
     """By OpenVINO; None where the model cannot be run so, and torch may take its place."""
-    from retrieval.encoders.openvino import OpenVinoEncoder
+    from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 
     export = read_export(folder)
     if export is not None and export.refused is None:
@@ -141,8 +141,8 @@ def _quantized_encoder(name: str, settings: Settings, *, bulk: bool) -> Encoder:
         raise EncoderError(
             f"model {name} runs on a CPU by OpenVINO alone; leave --backend and --device out"
         )
-    from retrieval.encoders.openvino import OpenVinoEncoder
-    from retrieval.encoders.runtime import bf16_runs_here
+    from retrieval.encoders.openvino.encoder import OpenVinoEncoder
+    from retrieval.encoders.openvino.runtime import bf16_runs_here
 
     folder = parse_model_name(name).folder
     export = None if folder is None else read_export(folder)
@@ -161,8 +161,8 @@ def _quantized_encoder(name: str, settings: Settings, *, bulk: bool) -> Encoder:
 
 def _made_ready(name: str, settings: Settings, folder: Path) -> Export:
     """Exports a model; what cannot be is noted, so that it is not tried each time."""
-    from retrieval.encoders.exporting import export_model
     from retrieval.encoders.openclip import OpenClipEncoder
+    from retrieval.encoders.openvino.conversion import export_model
 
     log.info("making model %s ready for this machine, once", name)
     encoder = OpenClipEncoder(

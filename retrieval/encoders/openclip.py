@@ -17,10 +17,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
+from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
+from retrieval.encoders.openvino.runtime import bf16_runs_here
 from retrieval.encoders.resizing import resize_by_torch
-from retrieval.encoders.runtime import bf16_runs_here
-from retrieval.encoders.splitting import encode_split
 from retrieval.errors import EncoderError
 from retrieval.images.model_input import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings

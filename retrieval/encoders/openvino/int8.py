@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from retrieval.encoders.base import Square
-from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL
-from retrieval.encoders.openvino import OpenVinoEncoder
-from retrieval.encoders.runtime import openvino, quiet
+from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL
+from retrieval.encoders.openvino.encoder import OpenVinoEncoder
+from retrieval.encoders.openvino.runtime import openvino, quiet
 from retrieval.errors import EncoderError
 
 IMAGES_A_STEP = 8

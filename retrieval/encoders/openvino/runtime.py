@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.encoders.exports import COMPILED
+from retrieval.encoders.openvino.cache import COMPILED
 
 # More streams hold more memory, and stop gaining where the cores share what they read.
 MOST_STREAMS = 4

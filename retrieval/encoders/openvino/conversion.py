@@ -12,12 +12,12 @@ from open_clip.transformer import TextTransformer, text_global_pool
 from PIL import Image
 from torch import nn
 
-from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export, write_meta
 from retrieval.encoders.nearness import Nearness, nearness
 from retrieval.encoders.openclip import OpenClipEncoder
-from retrieval.encoders.openvino import OpenVinoEncoder
-from retrieval.encoders.runtime import bf16_runs_here, openvino, quiet
-from retrieval.encoders.tokenizing import ClipTokenizer
+from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export, write_meta
+from retrieval.encoders.openvino.encoder import OpenVinoEncoder
+from retrieval.encoders.openvino.runtime import bf16_runs_here, openvino, quiet
+from retrieval.encoders.openvino.tokenizer import ClipTokenizer
 from retrieval.errors import EncoderError
 
 LARGEST_BATCH = 256
@@ -41,7 +41,7 @@ PHRASES += (", ".join(PHRASES[:24]),)
 
 
 def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
-    """Writes both towers of a model into a folder, and what `retrieval.encoders.exports` needs.
+    """Writes both towers of a model into a folder, and what `openvino/cache.py` needs.
 
     Args:
         wanted: `auto` takes bf16 where the CPU has it and the neighbours stay; `bf16`, `f32`.

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
-from retrieval.encoders.exports import IMAGE_MODEL, TEXT_MODEL, Export
+from retrieval.encoders.long_texts import encode_split
+from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export
+from retrieval.encoders.openvino.runtime import compiled, run
+from retrieval.encoders.openvino.tokenizer import ClipTokenizer, Tokens
 from retrieval.encoders.resizing import BulkResize
-from retrieval.encoders.runtime import compiled, run
-from retrieval.encoders.splitting import encode_split
-from retrieval.encoders.tokenizing import ClipTokenizer, Tokens
 from retrieval.images.model_input import WantedFit, chosen_fit, fit_square, resize_by
 
 SPECIAL_TOKENS = 2
