@@ -8,7 +8,7 @@ from pathlib import Path
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore
 from retrieval.common.progress import Progress
-from retrieval.encoders import STARTER, load_encoder, loading, name_from_here, portable_name
+from retrieval.encoders import STARTER, load_encoder, loading_message, name_from_here, portable_name
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
@@ -59,7 +59,7 @@ def index_source(
     """Loads the model and indexes an opened source; `rejects` is filled as it goes."""
     settings = settings_of_index(settings)
     name = settings.model or STARTER
-    with progress.task(loading(name, settings)):
+    with progress.task(loading_message(name, settings)):
         encoder = load_encoder(name, settings, bulk=True)
     indexer = Indexer(settings.index, settings, progress, rejects)
     return indexer.run(source, encoder, prune=prune)

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.vectors import spread_evenly
-from retrieval.encoders.base import Vectors
+from retrieval.common.vectors import Vectors, spread_evenly
 from retrieval.vectors.gallery import Gallery
 
 SAMPLE_PRODUCTS = 1_000

@@ -18,8 +18,8 @@ from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Ve
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.encoders import Vectors
-from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import IndexDamaged, IndexMissing
 from retrieval.generations import GENERATIONS, Generations, Manifest, live_manifest
 from retrieval.vectors.gallery import Gallery

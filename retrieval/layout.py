@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.vectors import spread_evenly
-from retrieval.encoders.base import Vectors, normalise
+from retrieval.common.vectors import Vectors, normalise, spread_evenly
 from retrieval.vectors.gallery import Gallery
 
 Ids = npt.NDArray[np.int64]

@@ -19,9 +19,9 @@ from retrieval.catalog.models import EncoderRow, Image, ProductText, Vector
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import write_snapshot
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.common.progress import Progress
 from retrieval.common.vectors import spread_evenly
-from retrieval.encoders.adapter import Adapter, Side, fingerprint_of
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.generations import (
     ADAPTER,

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.common.progress import Progress
-from retrieval.common.vectors import spread_evenly
+from retrieval.common.vectors import Nearness, nearness, spread_evenly
 from retrieval.encoders import Vectors, load_encoder, name_from_here
 from retrieval.encoders.names import INT8
-from retrieval.encoders.nearness import Nearness, nearness
 from retrieval.encoders.openvino.cache import COMPILED, IMAGE_MODEL, META, TEXT_MODEL, write_meta
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 from retrieval.encoders.openvino.int8 import quantize_images, quantize_texts

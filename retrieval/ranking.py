@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.encoders.base import Vectors, normalise
+from retrieval.common.vectors import Vectors, normalise
 from retrieval.vectors.ann import Mask
 from retrieval.vectors.gallery import Gallery, Scores
 

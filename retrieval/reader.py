@@ -12,7 +12,7 @@ import numpy as np
 from retrieval.calibration import read_calibration
 from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.catalog.snapshot import Snapshot
-from retrieval.encoders.adapter import Adapter
+from retrieval.common.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
 from retrieval.generations import ADAPTER, Generations, Manifest, live_manifest
 from retrieval.layout import read_map

@@ -16,9 +16,10 @@ from retrieval.adaptation.pairs import Pairs, folds, make_pairs, why_unfit
 from retrieval.catalog.adapters import adopt_adapter
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.adapter import Adapter
 from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, normalise
-from retrieval.encoders.adapter import AdaptedEncoder, Adapter
+from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import IndexDamaged, IndexMismatch
 from retrieval.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from retrieval.common.vectors import normalise
 from retrieval.encoders import Encoder, list_models, load_encoder, parse_model_name
-from retrieval.encoders.base import EncoderDetails, normalise
+from retrieval.encoders.base import EncoderDetails
 from retrieval.encoders.long_texts import split_text
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.encoders import Encoder, load_encoder, loading, parse_model_name
+from retrieval.encoders import Encoder, load_encoder, loading_message, parse_model_name
 from retrieval.encoders.openvino.cache import META, export_folder, read_export
 from retrieval.encoders.openvino.tokenizer import FILE_NAME, ClipTokenizer
 from retrieval.errors import EncoderError
@@ -112,9 +112,9 @@ def test_a_model_that_changed_is_exported_anew(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     name, settings = f"local-dir:{tmp_path / 'model'}", Settings(cache=tmp_path / "cache")
     write_model(tmp_path / "model", seed=3)
-    assert "once" in loading(name, settings)
+    assert "once" in loading_message(name, settings)
     first = load_encoder(name, settings)
-    assert loading(name, settings) == f"loading {name}"
+    assert loading_message(name, settings) == f"loading {name}"
     write_model(tmp_path / "model", seed=4)
     second = load_encoder(name, settings)
     assert first.fingerprint != second.fingerprint

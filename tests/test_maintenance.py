@@ -119,7 +119,7 @@ def test_damage_is_found_and_repaired_without_the_model(
         raise AssertionError("the model was loaded")
 
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.encoders.load_encoder", no_model)
+        patch.setattr("retrieval.encoders.loading.load_encoder", no_model)
         report = verify(made, Quiet(), repair=True)
     assert report.ok, report.problems
     assert report.repaired

@@ -16,9 +16,9 @@ from retrieval.catalog.adapters import adopt_adapter, remove_adapter, stored_ada
 from retrieval.catalog.database import FILE_NAME, open_catalog
 from retrieval.catalog.models import EncoderRow
 from retrieval.catalog.store import CatalogStore
+from retrieval.common.adapter import Adapter
 from retrieval.common.progress import Progress, Task
 from retrieval.common.vectors import spread_evenly
-from retrieval.encoders.adapter import Adapter
 from retrieval.errors import IndexMismatch, IndexMissing
 from retrieval.evaluation.intervals import Difference, compare, paired, summarise
 from retrieval.evaluation.metrics import (

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from retrieval.adaptation.pairs import Pairs
-from retrieval.encoders.adapter import Adapter
+from retrieval.common.adapter import Adapter
 
 Mask = npt.NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ from retrieval.adaptation.pairs import Pairs, evaluation_pairs
 from retrieval.building import settings_of_index
 from retrieval.common.products import Reject
 from retrieval.common.progress import Progress
-from retrieval.encoders import STARTER, load_encoder, loading
+from retrieval.encoders import STARTER, load_encoder, loading_message
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.sets import read_pairs
 from retrieval.settings import Settings
@@ -30,7 +30,7 @@ def read_training_pairs(
     # Whatever model the settings name: an adapter fits the one that the index was made by.
     settings = settings_of_index(settings.model_copy(update={"model": None, "fit": None}))
     name = settings.model or STARTER
-    with progress.task(loading(name, settings)):
+    with progress.task(loading_message(name, settings)):
         encoder = load_encoder(name, settings, bulk=True)
     embedded = embed(given, encoder, settings, progress)
     pairs = evaluation_pairs(embedded.given, embedded.photos, embedded.texts, encoder.fingerprint)

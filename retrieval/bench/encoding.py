@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
 from retrieval.common.products import ProductRecord
+from retrieval.common.vectors import nearness
 from retrieval.encoders import Encoder, load_encoder, model_before_int8
-from retrieval.encoders.nearness import nearness
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.openvino.conversion import TextTower
 from retrieval.encoders.resizing import resize_by_torch

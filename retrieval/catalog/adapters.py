@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from retrieval.catalog.models import AdapterRow
 from retrieval.catalog.store import bump_revision
-from retrieval.encoders.adapter import Adapter
+from retrieval.common.adapter import Adapter
 
 
 def stored_adapter(engine: Engine, encoder_id: int) -> Adapter | None:

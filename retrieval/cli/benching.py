@@ -83,7 +83,7 @@ class _Plan:
 
     def _found(self) -> list[Path]:
         """The photos to encode; raises SourceError where they are too few."""
-        from retrieval.encoders.nearness import NEIGHBOURS
+        from retrieval.common.vectors import NEIGHBOURS
 
         if not self.photos.is_dir():
             raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")

@@ -12,7 +12,7 @@ import rich.text
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
 from retrieval.common.progress import for_this_terminal
-from retrieval.encoders import loading, name_from_here
+from retrieval.encoders import loading_message, name_from_here
 from retrieval.results import Hit, SearchResult
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
@@ -67,7 +67,7 @@ def search(
     spoken = (" ".join(words), *texts)
     if images or (any(spoken) and options["mode"] != "lexical"):
         model = name_from_here(searcher.reader.manifest.model, settings.index)
-        with for_this_terminal().task(loading(model, settings)):
+        with for_this_terminal().task(loading_message(model, settings)):
             searcher.warm()
     result = searcher.search(text=spoken, image=images or None, **options)
     if as_json:

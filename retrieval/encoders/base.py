@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Vectors = npt.NDArray[np.float32]
+from retrieval.common.vectors import Vectors
+
 Square = npt.NDArray[np.uint8]
 
 
@@ -98,10 +99,3 @@ class Encoder(Protocol):
         addition count as two.
         """
         ...
-
-
-def normalise(vectors: npt.NDArray[Any]) -> Vectors:
-    """Rows scaled to length 1; a row of zeros stays as it is. Float32 (n, d)."""
-    vectors = np.asarray(vectors, dtype=np.float32)
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)

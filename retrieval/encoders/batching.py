@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from retrieval.common.deadline import seconds_left
+from retrieval.common.vectors import Vectors
 from retrieval.encoders.adapter import AdaptedEncoder
-from retrieval.encoders.base import Encoder, EncoderDetails, Square, Vectors
+from retrieval.encoders.base import Encoder, EncoderDetails, Square
 from retrieval.errors import Overtime
 
 JOINED_AT_MOST = 64

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from retrieval.encoders.base import Vectors, normalise
+from retrieval.common.vectors import Vectors, normalise
 
 
 def split_text(text: str, count_tokens: Callable[[str], int], limit: int) -> list[tuple[str, int]]:

@@ -16,7 +16,8 @@ from PIL import Image
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
+from retrieval.common.vectors import Vectors, normalise
+from retrieval.encoders.base import EncoderDetails, Square
 from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.openvino.runtime import bf16_runs_here
@@ -177,7 +178,7 @@ def _half_precision(device: torch.device, wanted: str) -> torch.dtype | None:
 
 
 def known_models() -> list[dict[str, Any]]:
-    """See `retrieval.encoders.list_models`."""
+    """See `retrieval.encoders.loading.list_models`."""
     starter = open_clip.get_model_config(parse_model_name(STARTER).architecture)
     models = [_entry(STARTER, None, starter)]
     for architecture, tag in open_clip.list_pretrained():

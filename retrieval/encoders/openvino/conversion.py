@@ -12,7 +12,7 @@ from open_clip.transformer import TextTransformer, text_global_pool
 from PIL import Image
 from torch import nn
 
-from retrieval.encoders.nearness import Nearness, nearness
+from retrieval.common.vectors import Nearness, nearness
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export, write_meta
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder

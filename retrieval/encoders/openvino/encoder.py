@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from retrieval.encoders.base import EncoderDetails, Square, Vectors, normalise
+from retrieval.common.vectors import Vectors, normalise
+from retrieval.encoders.base import EncoderDetails, Square
 from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export
 from retrieval.encoders.openvino.runtime import compiled, run
