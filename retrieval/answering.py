@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.catalog.lexical import match_expression, most_bm25, query_words, telling_words
-from retrieval.catalog.snapshot import Card
 from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
@@ -32,10 +31,11 @@ from retrieval.ranking import (
     rank_products,
     spread_of,
 )
-from retrieval.reader import Reader
 from retrieval.results import Hit, Matched, SearchResult
-from retrieval.vectors.ann import Mask
-from retrieval.vectors.gallery import Positions, Scores
+from retrieval.storage.folder.ann import Mask
+from retrieval.storage.folder.gallery import Positions, Scores
+from retrieval.storage.folder.generation import Reader
+from retrieval.storage.folder.snapshot import Card
 
 MODALITY = {"images": "image", "texts": "text"}
 # Beside one spread of the cosines of a gallery: what being all about the words counts, and what

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading_message, name_from_here, portable_name
 from retrieval.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
+from retrieval.storage.folder.catalog import CatalogStore
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
 
 
 def settings_of_index(settings: Settings) -> Settings:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, spread_evenly
-from retrieval.vectors.gallery import Gallery
+from retrieval.storage.folder.gallery import Gallery
 
 SAMPLE_PRODUCTS = 1_000
 MIN_PRODUCTS = 8

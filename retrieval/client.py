@@ -13,10 +13,10 @@ from typing import Any, Self
 import requests
 
 from retrieval import errors
-from retrieval.catalog.filters import Where, filters_from
 from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
 from retrieval.query import ImageInput, make_query
 from retrieval.results import Hit, Matched, Product, SearchResult
+from retrieval.storage.filters import Where, filters_from
 
 TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.store import CatalogStore, ProductChange, text_hash
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import Square
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
-from retrieval.generations import Generations, Manifest, live_manifest
-from retrieval.locking import writing
 from retrieval.preparing import Prepared, SourceReader
-from retrieval.publishing import publish
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
+from retrieval.storage.folder.catalog import CatalogStore, ProductChange, text_hash
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.generation_folders import Generations, Manifest, live_manifest
+from retrieval.storage.folder.lock import writing
+from retrieval.storage.folder.publishing import publish
 
 PRODUCTS_A_COMMIT = 512
 TEXTS_A_COMMIT = 512

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, normalise, spread_evenly
-from retrieval.vectors.gallery import Gallery
+from retrieval.storage.folder.gallery import Gallery
 
 Ids = npt.NDArray[np.int64]
 Places = npt.NDArray[np.float32]

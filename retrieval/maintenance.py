@@ -11,16 +11,16 @@ from typing import Any
 
 from sqlalchemy import delete
 
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.models import Vector
-from retrieval.catalog.store import CatalogStore
-from retrieval.checking import Problem, check_catalog, check_generation
 from retrieval.common.progress import Progress
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.generations import Generations, Manifest
-from retrieval.locking import writing
-from retrieval.publishing import publish
 from retrieval.settings import Settings
+from retrieval.storage.folder.catalog import CatalogStore
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.generation_folders import Generations, Manifest
+from retrieval.storage.folder.lock import writing
+from retrieval.storage.folder.publishing import publish
+from retrieval.storage.folder.verifying import Problem, check_catalog, check_generation
+from retrieval.storage.models import Vector
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
     """Derives a new generation from the stored vectors and publishes it; no model runs.
 
     Raises:
-        IndexMissing, IndexLocked, CatalogError: see `retrieval.publishing.publish`.
+        IndexMissing, IndexLocked, CatalogError: see `retrieval.storage.folder.publishing.publish`.
         QueryError: unknown `index_type`.
     """
     started = time.perf_counter()

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from retrieval.catalog.store import CatalogStore, StoredImage, StoredProduct, text_hash
 from retrieval.common.text import is_unicode
 from retrieval.encoders.base import Encoder, Square
 from retrieval.errors import ImageError
@@ -24,6 +23,7 @@ from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
+from retrieval.storage.folder.catalog import CatalogStore, StoredImage, StoredProduct, text_hash
 
 # A file changed this shortly before it was looked at may change again within the same tick of
 # the file system's clock: it is read again rather than trusted.

@@ -28,8 +28,8 @@ from retrieval.evaluation.embedding import read_squares
 from retrieval.evaluation.intervals import Difference, compare
 from retrieval.evaluation.metrics import Measures, measure_vectors
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs
-from retrieval.reader import LiveReader
 from retrieval.settings import Settings
+from retrieval.storage.folder.generation import LiveReader
 
 PRECISION, MODEL = "int8", "model"
 CALIBRATED_ON = 300

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 
 from PIL import Image
 
-from retrieval.catalog.filters import Filter, Where, filters_from
 from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
+from retrieval.storage.filters import Filter, Where, filters_from
 
 Scope = Literal["products", "images", "texts"]
 Mode = Literal["vector", "lexical", "hybrid"]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, normalise
-from retrieval.vectors.ann import Mask
-from retrieval.vectors.gallery import Gallery, Scores
+from retrieval.storage.folder.ann import Mask
+from retrieval.storage.folder.gallery import Gallery, Scores
 
 Products = npt.NDArray[np.int64]
 

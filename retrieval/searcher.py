@@ -11,8 +11,6 @@ from typing import TypeVar
 from sqlalchemy.exc import DatabaseError
 
 from retrieval.answering import Answer
-from retrieval.catalog.filters import Where
-from retrieval.catalog.snapshot import Card
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.batching import Counts, JoiningEncoder
@@ -20,9 +18,11 @@ from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images.decoding import decode_photo, upright_rgb
 from retrieval.images.files import opener, read_photo_bytes
 from retrieval.query import ImageInput, Query, make_query
-from retrieval.reader import LiveReader, Reader
 from retrieval.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
+from retrieval.storage.filters import Where
+from retrieval.storage.folder.generation import LiveReader, Reader
+from retrieval.storage.folder.snapshot import Card
 from retrieval.wording import words_of
 
 Found = TypeVar("Found")

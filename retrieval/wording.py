@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from retrieval.catalog.lexical import STOP_WORDS
-from retrieval.catalog.snapshot import Card
 from retrieval.common.products import ANSWERS
+from retrieval.storage.folder.snapshot import Card
 
 WORDS = 8
 # What its own texts say counts more than what those of its likes say, but they know more words.

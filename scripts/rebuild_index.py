@@ -33,7 +33,7 @@ from retrieval.common.progress import Quiet
 from retrieval.errors import IndexLocked
 from retrieval.maintenance import rebuild, rolled_back_to, verify
 from retrieval.settings import load_settings
-from retrieval.vectors.ann import TYPES
+from retrieval.storage.folder.ann import TYPES
 
 FAILED, LOCKED = 1, 4
 

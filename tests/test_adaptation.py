@@ -13,9 +13,6 @@ import pytest
 import retrieval
 from retrieval.adaptation import adapt, fitting, remove
 from retrieval.adaptation.pairs import Pairs, folds, make_pairs, why_unfit
-from retrieval.catalog.adapters import adopt_adapter
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.adapter import Adapter
 from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, normalise
@@ -23,6 +20,8 @@ from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import IndexDamaged, IndexMismatch
 from retrieval.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
+from retrieval.storage.folder.catalog import CatalogStore, adopt_adapter
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
 from tests.conftest import SAMPLES, Shop
 from tests.test_cli import answer, run
 

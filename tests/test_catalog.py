@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, inspect
 
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.filters import filters_from, parse_filter
 from retrieval.catalog.lexical import match_expression, query_words
-from retrieval.catalog.models import Base, Product
-from retrieval.catalog.snapshot import Snapshot, write_snapshot
 from retrieval.errors import CatalogError, IndexDamaged, QueryError
+from retrieval.storage.filters import filters_from, parse_filter
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.snapshot import Snapshot, write_snapshot
+from retrieval.storage.models import Base, Product
 
 PRODUCTS: list[dict[str, Any]] = [
     {"key": "A", "title": "Oak chair", "category": "Chairs", "brand": "Acme", "price": 99.5,

@@ -20,7 +20,7 @@ from PIL import Image
 from retrieval import __version__
 from retrieval.cli import cli
 from retrieval.errors import RetrievalError
-from retrieval.locking import writing
+from retrieval.storage.folder.lock import writing
 from tests.conftest import Shop, read_json_lines
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,9 +20,9 @@ from retrieval.encoders import Encoder
 from retrieval.errors import IndexLocked, SourceError
 from retrieval.images.files import find_image
 from retrieval.indexer import Indexer
-from retrieval.locking import writing
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
+from retrieval.storage.folder.lock import writing
 from tests.conftest import Shop, draw_product
 from tests.indexing import Watched, run
 

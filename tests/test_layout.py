@@ -10,7 +10,8 @@ import pytest
 
 import retrieval
 from retrieval.layout import MAPPED_PRODUCTS, CatalogMap, lay_out, read_map
-from retrieval.vectors import AnnIndex, Gallery
+from retrieval.storage.folder.ann import AnnIndex
+from retrieval.storage.folder.gallery import Gallery
 from tests.conftest import Shop
 
 

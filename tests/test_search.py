@@ -465,7 +465,7 @@ def test_beside_a_photo_what_is_like_it_is_not_weak(samples_index: Path) -> None
 
 def test_what_is_remembered_may_be_forgotten_while_others_read_it(index: Path) -> None:
     """A full memory is emptied at once; searches in other threads must not trip over it."""
-    from retrieval.catalog import snapshot
+    from retrieval.storage.folder import snapshot
 
     opened = retrieval.open(index).reader.snapshot
     faults: list[str] = []

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged, QueryError
-from retrieval.vectors import TYPES, AnnIndex, Gallery
-from retrieval.vectors.policy import choose_type, exact_ids, most_exact, tune
-from retrieval.vectors.taking_over import Before, take_over
+from retrieval.storage.folder.ann import TYPES, AnnIndex
+from retrieval.storage.folder.ann_tuning import choose_type, exact_ids, most_exact, tune
+from retrieval.storage.folder.ann_updating import Before, take_over
+from retrieval.storage.folder.gallery import Gallery
 
 DIM = 16
 
@@ -165,7 +166,7 @@ def test_the_width_grows_until_texts_are_found_too() -> None:
 
 
 def test_exact_search_in_chunks_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.vectors.policy.EXACT_CHUNK", 17)
+    monkeypatch.setattr("retrieval.storage.folder.ann_tuning.EXACT_CHUNK", 17)
     vectors = clustered(100)
     ids = np.arange(100, dtype=np.int64) + 7
     queries = off_cloud(vectors, 5)
@@ -187,7 +188,7 @@ def test_a_filter_costs_an_approximate_index_no_recall(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Allowed rows that lie together, away from most: what the index visits first is not them."""
-    monkeypatch.setattr("retrieval.vectors.gallery.SCANNED_ROWS", 0)
+    monkeypatch.setattr("retrieval.storage.folder.gallery.SCANNED_ROWS", 0)
     vectors = clustered(12_000)
     found = gallery(vectors, kind)
     queries = off_cloud(vectors, 40)
@@ -215,8 +216,8 @@ def test_scores_are_exact_and_those_of_equal_rows_equal(count: int, dim: int, se
     exact = vectors[rows].astype(np.float64) @ query.astype(np.float64)
     for limit in (0, 10**9):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("retrieval.vectors.gallery.WIDENED_BYTES", limit)
-            patched.setattr("retrieval.vectors.gallery.DECIMALS", 12)  # rounding hides much
+            patched.setattr("retrieval.storage.folder.gallery.WIDENED_BYTES", limit)
+            patched.setattr("retrieval.storage.folder.gallery.DECIMALS", 12)  # rounding hides much
             scores = gallery(vectors).score(query, rows)
         np.testing.assert_allclose(scores, exact, rtol=0, atol=1e-6)
         for row in np.unique(vectors[rows], axis=0):

@@ -10,9 +10,9 @@ from PIL import Image
 from price_parser import Price
 from pydantic import BaseModel, Field, field_validator
 
-from retrieval.catalog.filters import Filter, filters_from
 from retrieval.errors import QueryError
 from retrieval.results import SearchResult
+from retrieval.storage.filters import Filter, filters_from
 from web.site import Site
 
 MAX_WORDS = 2_000

@@ -12,10 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.adaptation.pairs import Pairs, catalog_pairs, folds, why_unfit
-from retrieval.catalog.adapters import adopt_adapter, remove_adapter, stored_adapter
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.models import EncoderRow
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.adapter import Adapter
 from retrieval.common.progress import Progress, Task
 from retrieval.common.vectors import spread_evenly
@@ -30,10 +26,18 @@ from retrieval.evaluation.metrics import (
     measure_vectors,
     same_category,
 )
-from retrieval.generations import Generations, live_manifest
 from retrieval.maintenance import writable_store
-from retrieval.publishing import publish
 from retrieval.settings import Settings
+from retrieval.storage.folder.catalog import (
+    CatalogStore,
+    adopt_adapter,
+    remove_adapter,
+    stored_adapter,
+)
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.generation_folders import Generations, live_manifest
+from retrieval.storage.folder.publishing import publish
+from retrieval.storage.models import EncoderRow
 
 if TYPE_CHECKING:
     from retrieval.adaptation.fitting import Fit, Judge

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
-from retrieval.catalog.database import in_chunks
-from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
 from retrieval.common.products import ATTRIBUTES
 from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
+from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.models import EncoderRow, Image, Product, ProductText, Vector
 
 MIN_GROUPS = 100
 MAX_PRODUCTS = 20_000

@@ -11,10 +11,10 @@ import numpy as np
 from sqlalchemy import insert
 
 from retrieval.bench.synthetic import clip_like
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.models import Image, Product, ProductText, Vector
-from retrieval.catalog.store import CatalogStore
 from retrieval.encoders import Encoder
+from retrieval.storage.folder.catalog import CatalogStore
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.models import Image, Product, ProductText, Vector
 
 ROWS_AT_ONCE = 5_000
 KINDS = ("chair", "lamp", "mug", "vase", "table", "shelf", "bag", "knife", "clock", "bowl")

@@ -13,13 +13,13 @@ from typing import Any
 
 from retrieval.bench.catalogs import write_catalog
 from retrieval.bench.measuring import Measurement, once, seconds
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder
 from retrieval.maintenance import rebuild
-from retrieval.publishing import publish
 from retrieval.settings import Settings
+from retrieval.storage.folder.catalog import CatalogStore
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.publishing import publish
 
 CHANGED = 100
 # A process of its own, so that its memory is that of what it does.

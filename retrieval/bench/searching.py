@@ -13,9 +13,9 @@ import numpy as np
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns, once, seconds
 from retrieval.bench.synthetic import Cloud, clip_like
-from retrieval.vectors.ann import AnnIndex
-from retrieval.vectors.gallery import Gallery
-from retrieval.vectors.policy import RECALL_AT, choose_type, exact_ids, goal_for, tune
+from retrieval.storage.folder.ann import AnnIndex
+from retrieval.storage.folder.ann_tuning import RECALL_AT, choose_type, exact_ids, goal_for, tune
+from retrieval.storage.folder.gallery import Gallery
 
 ASKED = 60
 FILTERED = 20

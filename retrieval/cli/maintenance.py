@@ -12,7 +12,7 @@ from retrieval.cli.common import ERROR, common_options, console, note, print_jso
 from retrieval.common.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
 from retrieval.settings import Settings
-from retrieval.vectors.ann import TYPES
+from retrieval.storage.folder.ann import TYPES
 
 
 @click.command()

@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
-from retrieval.catalog.database import FILE_NAME, in_chunks, open_catalog
-from retrieval.catalog.models import EncoderRow, Vector
-from retrieval.catalog.store import text_hash
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder, Square, Vectors, normalise
@@ -21,6 +18,9 @@ from retrieval.errors import SourceError
 from retrieval.evaluation.sets import EvaluationSet
 from retrieval.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
+from retrieval.storage.folder.catalog import text_hash
+from retrieval.storage.folder.database import FILE_NAME, in_chunks, open_catalog
+from retrieval.storage.models import EncoderRow, Vector
 
 TEXTS_AT_ONCE = 256
 

@@ -40,7 +40,7 @@ from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
 from retrieval.searcher import Searcher
 from retrieval.settings import Settings
-from retrieval.vectors.gallery import Gallery
+from retrieval.storage.folder.gallery import Gallery
 
 MAX_CATEGORIES = 50
 LATENCY_TEXTS = 51

@@ -16,9 +16,9 @@ from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import Relevant
-from retrieval.vectors.ann import AnnIndex
-from retrieval.vectors.gallery import Gallery
-from retrieval.vectors.policy import RECALL_AT, choose_type, exact_ids
+from retrieval.storage.folder.ann import AnnIndex
+from retrieval.storage.folder.ann_tuning import RECALL_AT, choose_type, exact_ids
+from retrieval.storage.folder.gallery import Gallery
 
 MAX_QUERIES = 500
 HITS_AT = 10

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import select
 
-from retrieval.catalog.models import Image, Product, ProductText
-from retrieval.catalog.store import text_hash
 from retrieval.errors import SourceError
 from retrieval.evaluation.metrics import Ints
-from retrieval.reader import Reader
 from retrieval.sources import Reject, open_table
 from retrieval.sources.columns import ALIASES, find_column
+from retrieval.storage.folder.catalog import text_hash
+from retrieval.storage.folder.generation import Reader
+from retrieval.storage.models import Image, Product, ProductText
 
 Relevant = list[npt.NDArray[np.intp]]
 

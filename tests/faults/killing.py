@@ -27,13 +27,13 @@ class Ready(Protocol):
 
 # What a publication does to the disk, in the order it happens: each is a moment to die at.
 STEPS = (
-    "retrieval.publishing.checkpoint",
-    "retrieval.publishing.write_snapshot",
-    "retrieval.publishing._write_rows",
-    "retrieval.publishing.AnnIndex.save",
-    "retrieval.publishing.calibrate",
-    "retrieval.generations.sha256_of",
-    "retrieval.generations._sync",
+    "retrieval.storage.folder.publishing.checkpoint",
+    "retrieval.storage.folder.publishing.write_snapshot",
+    "retrieval.storage.folder.publishing._write_rows",
+    "retrieval.storage.folder.publishing.AnnIndex.save",
+    "retrieval.storage.folder.publishing.calibrate",
+    "retrieval.storage.folder.generation_folders.sha256_of",
+    "retrieval.storage.folder.generation_folders._sync",
     "pathlib.Path.write_text",
     "pathlib.Path.mkdir",
     "pathlib.Path.rename",

@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import select
 
 import retrieval
-from retrieval.catalog.database import FILE_NAME, open_catalog
-from retrieval.catalog.models import Image, Product, ProductText, Vector
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMissing
 from retrieval.maintenance import verify
 from retrieval.settings import load_settings
+from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.models import Image, Product, ProductText, Vector
 from tests.conftest import Shop
 from tests.faults.killing import context, index_and_die, index_source
 

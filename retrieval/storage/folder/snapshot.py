@@ -21,11 +21,11 @@ from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, func, 
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from retrieval.catalog.database import in_chunks
-from retrieval.catalog.filters import COLUMNS, Filter, condition
 from retrieval.catalog.lexical import phrase
-from retrieval.catalog.models import Base, Image, Product, ProductText
 from retrieval.errors import IndexDamaged
+from retrieval.storage.filters import COLUMNS, Filter, condition
+from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.models import Base, Image, Product, ProductText
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

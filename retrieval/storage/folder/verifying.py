@@ -13,16 +13,20 @@ import numpy as np
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.catalog.adapters import stored_adapter
-from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, Vector
-from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.catalog.snapshot import Snapshot
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.encoders import Vectors
 from retrieval.errors import IndexDamaged, IndexMissing
-from retrieval.generations import GENERATIONS, Generations, Manifest, live_manifest
-from retrieval.vectors.gallery import Gallery
+from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
+from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.generation_folders import (
+    GENERATIONS,
+    Generations,
+    Manifest,
+    live_manifest,
+)
+from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.storage.folder.snapshot import Snapshot
+from retrieval.storage.models import EncoderRow, Image, Product, ProductText, Vector
 
 ROWS_AT_ONCE = 10_000
 LENGTH_TOLERANCE = 0.01

@@ -66,7 +66,7 @@ def _begin(connection: Connection) -> None:
 
 def _alembic_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", "retrieval.catalog:migrations")
+    config.set_main_option("script_location", "retrieval.storage:migrations")
     config.set_main_option("path_separator", "os")
     return config
 

@@ -10,13 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.calibration import read_calibration
-from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.catalog.snapshot import Snapshot
 from retrieval.common.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
-from retrieval.generations import ADAPTER, Generations, Manifest, live_manifest
 from retrieval.layout import read_map
-from retrieval.vectors.gallery import Gallery
+from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.generation_folders import (
+    ADAPTER,
+    Generations,
+    Manifest,
+    live_manifest,
+)
+from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.storage.folder.snapshot import Snapshot
 
 ATTEMPTS = 5
 

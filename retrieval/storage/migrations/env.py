@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from retrieval.catalog.models import Base
+from retrieval.storage.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

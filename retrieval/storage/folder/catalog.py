@@ -13,10 +13,19 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from retrieval.catalog.database import in_chunks
-from retrieval.catalog.models import EncoderRow, Image, Product, ProductText, State, Vector
+from retrieval.common.adapter import Adapter
 from retrieval.common.products import ProductRecord
 from retrieval.encoders.base import Encoder
+from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.models import (
+    AdapterRow,
+    EncoderRow,
+    Image,
+    Product,
+    ProductText,
+    State,
+    Vector,
+)
 
 REVISION = "revision"
 
@@ -371,3 +380,35 @@ def _texts_of(
     for product_id, hashed, has in connection.execute(query):
         texts.setdefault(product_id, []).append((hashed, bool(has)))
     return texts
+
+
+def stored_adapter(engine: Engine, encoder_id: int) -> Adapter | None:
+    """The adapter that was adopted for an encoder's vectors; None where there is none."""
+    with engine.connect() as connection:
+        query = select(AdapterRow.data).where(AdapterRow.encoder_id == encoder_id)
+        data = connection.execute(query).scalar()
+    return None if data is None else Adapter.from_bytes(data)
+
+
+def adopt_adapter(
+    engine: Engine, encoder_id: int, adapter: Adapter, details: dict[str, Any]
+) -> None:
+    """Stores an adapter in place of what was there; `details` say what it was judged by."""
+    with engine.begin() as connection:
+        connection.execute(delete(AdapterRow).where(AdapterRow.encoder_id == encoder_id))
+        row = insert(AdapterRow).values(
+            encoder_id=encoder_id, data=adapter.to_bytes(), details=details
+        )
+        connection.execute(row)
+        bump_revision(connection)
+
+
+def remove_adapter(engine: Engine, encoder_id: int) -> bool:
+    """Drops the adapter of an encoder; tells whether there was one."""
+    with engine.begin() as connection:
+        gone = connection.execute(
+            delete(AdapterRow).where(AdapterRow.encoder_id == encoder_id)
+        ).rowcount
+        if gone:
+            bump_revision(connection)
+    return bool(gone)

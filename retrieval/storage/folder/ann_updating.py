@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import IndexDamaged
-from retrieval.vectors.ann import AnnIndex, Ids
+from retrieval.storage.folder.ann import AnnIndex, Ids
 
 # Cells and codes are learnt from the vectors that were there: with more of them changed, what is
 # learnt fits no longer, and learning it anew is cheap beside embedding so many.

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
-from retrieval.catalog.models import Product
 from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
+from retrieval.storage.models import Product
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
 COLUMNS = {

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import spread_evenly
-from retrieval.vectors.ann import CODED, AnnIndex, Floats, Ids, Mask
+from retrieval.storage.folder.ann import CODED, AnnIndex, Floats, Ids, Mask
 
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]

@@ -12,18 +12,26 @@ import numpy.typing as npt
 from sqlalchemy import func, select
 
 from retrieval.calibration import calibrate
-from retrieval.catalog.adapters import stored_adapter
-from retrieval.catalog.database import FILE_NAME as CATALOG
-from retrieval.catalog.database import checkpoint
-from retrieval.catalog.models import EncoderRow, Image, ProductText, Vector
-from retrieval.catalog.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.catalog.snapshot import write_snapshot
-from retrieval.catalog.store import CatalogStore
 from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.common.progress import Progress
 from retrieval.common.vectors import spread_evenly
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.generations import (
+from retrieval.layout import CatalogMap, lay_out, read_map
+from retrieval.settings import Settings
+from retrieval.storage.folder.ann import AnnIndex, Floats
+from retrieval.storage.folder.ann_tuning import (
+    RECALL_QUERIES,
+    choose_type,
+    goal_for,
+    most_exact,
+    tune,
+)
+from retrieval.storage.folder.ann_updating import Before, take_over
+from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
+from retrieval.storage.folder.database import FILE_NAME as CATALOG
+from retrieval.storage.folder.database import checkpoint
+from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.generation_folders import (
     ADAPTER,
     GalleryEntry,
     Generations,
@@ -31,12 +39,9 @@ from retrieval.generations import (
     live_manifest,
     sha256_of,
 )
-from retrieval.layout import CatalogMap, lay_out, read_map
-from retrieval.settings import Settings
-from retrieval.vectors.ann import AnnIndex, Floats
-from retrieval.vectors.gallery import Gallery
-from retrieval.vectors.policy import RECALL_QUERIES, choose_type, goal_for, most_exact, tune
-from retrieval.vectors.taking_over import Before, take_over
+from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
+from retrieval.storage.folder.snapshot import write_snapshot
+from retrieval.storage.models import EncoderRow, Image, ProductText, Vector
 
 GALLERIES: dict[Side, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
 ROWS_AT_ONCE = 10_000
@@ -62,7 +67,7 @@ def publish(
 
     Args:
         anew: build every index from the vectors, also where the live one could be changed.
-        index_type: one of `retrieval.vectors.TYPES`, or `auto`; None: as in the settings, else
+        index_type: one of `ann.TYPES`, or `auto`; None: as in the settings, else
             as the live generation was wanted.
 
     Raises:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.vectors.ann import CODED, CODED_DEPTH, AnnIndex, Floats, Ids
+from retrieval.storage.folder.ann import CODED, CODED_DEPTH, AnnIndex, Floats, Ids
 
 EXACT = "flat"
 COMPRESSED = CODED

@@ -1,0 +1,1 @@
+"""Where a catalog, its vectors and its generations live."""

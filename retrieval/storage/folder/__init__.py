@@ -1,0 +1,1 @@
+"""The engine in a folder: SQLite, FAISS, numbered generations."""
