@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.catalog.lexical import match_expression, most_bm25, query_words, telling_words
+from retrieval.catalog.lexical import most_bm25, query_words, telling_words
 from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
@@ -32,10 +32,11 @@ from retrieval.ranking import (
     spread_of,
 )
 from retrieval.results import Hit, Matched, SearchResult
+from retrieval.storage.entities import Card
 from retrieval.storage.folder.ann import Mask
+from retrieval.storage.folder.fts5 import match_expression
 from retrieval.storage.folder.gallery import Positions, Scores
 from retrieval.storage.folder.generation import Reader
-from retrieval.storage.folder.snapshot import Card
 
 MODALITY = {"images": "image", "texts": "text"}
 # Beside one spread of the cosines of a gallery: what being all about the words counts, and what

@@ -7,13 +7,14 @@ products with what belongs to others. A match that one in a hundred of them reac
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, spread_evenly
+from retrieval.storage.entities import LOGISTIC_REACH, Calibration
 from retrieval.storage.folder.gallery import Gallery
 
 SAMPLE_PRODUCTS = 1_000
@@ -21,26 +22,6 @@ MIN_PRODUCTS = 8
 SHIFTS = 8
 DUPLICATE = 0.9995
 REACHED_BY_CHANCE = 0.99
-# A logistic curve is at 0.05 this many units before its middle.
-LOGISTIC_REACH = 2.944
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Cosine -> strength for one pair of modalities.
-
-    Attributes:
-        threshold: the cosine that REACHED_BY_CHANCE of the pairs that chance makes stay below.
-        slope: of the logistic curve through it, which is 0.05 at the mean of such pairs.
-    """
-
-    threshold: float
-    slope: float
-
-    def strengths(self, cosines: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-        """0 to 1; below 0.5 a match is no better than chance gives one time in a hundred."""
-        exponents = -self.slope * (np.asarray(cosines, dtype=np.float64) - self.threshold)
-        return np.asarray(1 / (1 + np.exp(exponents.clip(-60, 60))))
 
 
 def calibrate(images: Gallery, texts: Gallery) -> dict[str, Any]:

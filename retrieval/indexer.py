@@ -24,9 +24,10 @@ from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
-from retrieval.storage.folder.catalog import CatalogStore, ProductChange, text_hash
+from retrieval.storage.entities import Manifest, ProductChange
+from retrieval.storage.folder.catalog import CatalogStore, text_hash
 from retrieval.storage.folder.database import FILE_NAME, open_catalog
-from retrieval.storage.folder.generation_folders import Generations, Manifest, live_manifest
+from retrieval.storage.folder.generation_folders import Generations, live_manifest
 from retrieval.storage.folder.lock import writing
 from retrieval.storage.folder.publishing import publish
 

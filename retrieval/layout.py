@@ -6,17 +6,11 @@ night is none. Only where most of it is gone, or another model sees, is it laid 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, normalise, spread_evenly
+from retrieval.storage.entities import CatalogMap, Ids, Places
 from retrieval.storage.folder.gallery import Gallery
-
-Ids = npt.NDArray[np.int64]
-Places = npt.NDArray[np.float32]
 
 MAPPED_PRODUCTS = 2_000
 LAID_OUT = 1_000
@@ -25,28 +19,6 @@ NEIGHBOURHOODS_FROM = 60
 KEPT_SHARE = 0.5
 NEIGHBOURS = 5
 SEED = 0
-IDS_FILE = "map.ids.npy"
-PLACES_FILE = "map.places.npy"
-
-
-@dataclass(frozen=True)
-class CatalogMap:
-    """Where products lie: their primary keys (n,), and places (n, 2) in [0, 1]."""
-
-    ids: Ids
-    places: Places
-
-    def write(self, folder: Path) -> None:
-        np.save(folder / IDS_FILE, self.ids)
-        np.save(folder / PLACES_FILE, self.places)
-
-
-def read_map(folder: Path) -> CatalogMap | None:
-    """The map of a generation; None where it has none."""
-    try:
-        return CatalogMap(np.load(folder / IDS_FILE), np.load(folder / PLACES_FILE))
-    except FileNotFoundError:
-        return None
 
 
 def lay_out(gallery: Gallery, product_ids: Ids, before: CatalogMap | None = None) -> CatalogMap:

@@ -14,12 +14,13 @@ from sqlalchemy import delete
 from retrieval.common.progress import Progress
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.settings import Settings
+from retrieval.storage.entities import Manifest, Problem
 from retrieval.storage.folder.catalog import CatalogStore
 from retrieval.storage.folder.database import FILE_NAME, open_catalog
-from retrieval.storage.folder.generation_folders import Generations, Manifest
+from retrieval.storage.folder.generation_folders import Generations
 from retrieval.storage.folder.lock import writing
 from retrieval.storage.folder.publishing import publish
-from retrieval.storage.folder.verifying import Problem, check_catalog, check_generation
+from retrieval.storage.folder.verifying import check_catalog, check_generation
 from retrieval.storage.models import Vector
 
 

@@ -23,7 +23,8 @@ from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
-from retrieval.storage.folder.catalog import CatalogStore, StoredImage, StoredProduct, text_hash
+from retrieval.storage.entities import StoredImage, StoredProduct
+from retrieval.storage.folder.catalog import CatalogStore, text_hash
 
 # A file changed this shortly before it was looked at may change again within the same tick of
 # the file system's clock: it is read again rather than trusted.

@@ -20,9 +20,9 @@ from retrieval.images.files import opener, read_photo_bytes
 from retrieval.query import ImageInput, Query, make_query
 from retrieval.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
+from retrieval.storage.entities import Card
 from retrieval.storage.filters import Where
 from retrieval.storage.folder.generation import LiveReader, Reader
-from retrieval.storage.folder.snapshot import Card
 from retrieval.wording import words_of
 
 Found = TypeVar("Found")

@@ -17,6 +17,8 @@ from pydantic_settings import (
 
 from retrieval.errors import SettingsError
 
+INDEX_TYPES = ("flat", "sq8", "hnsw", "ivf", "ivf-sq8", "ivf-pq4")
+
 CONFIG_VARIABLE = "RETRIEVAL_CONFIG"
 DEFAULT_CONFIG = "retrieval.toml"
 PREFIX = "RETRIEVAL_"

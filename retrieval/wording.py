@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from retrieval.catalog.lexical import STOP_WORDS
 from retrieval.common.products import ANSWERS
-from retrieval.storage.folder.snapshot import Card
+from retrieval.storage.entities import Card
 
 WORDS = 8
 # What its own texts say counts more than what those of its likes say, but they know more words.

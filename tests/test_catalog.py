@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, inspect
 
-from retrieval.catalog.lexical import match_expression, query_words
+from retrieval.catalog.lexical import query_words
 from retrieval.errors import CatalogError, IndexDamaged, QueryError
 from retrieval.storage.filters import filters_from, parse_filter
 from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.fts5 import match_expression
 from retrieval.storage.folder.snapshot import Snapshot, write_snapshot
 from retrieval.storage.models import Base, Product
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import retrieval
-from retrieval.layout import MAPPED_PRODUCTS, CatalogMap, lay_out, read_map
+from retrieval.layout import MAPPED_PRODUCTS, lay_out
+from retrieval.storage.entities import CatalogMap
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.generation import read_map
 from tests.conftest import Shop
 
 

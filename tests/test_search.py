@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
-from retrieval.catalog.lexical import match_expression, most_bm25
+from retrieval.catalog.lexical import most_bm25
 from retrieval.errors import (
     ImageError,
     IndexMismatch,
@@ -24,6 +24,7 @@ from retrieval.errors import (
 )
 from retrieval.query import make_query, parse_weights
 from retrieval.ranking import Ranked, by_spread, by_words, fuse
+from retrieval.storage.folder.fts5 import match_expression
 from tests.conftest import SAMPLES, Shop
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged, QueryError
-from retrieval.storage.folder.ann import TYPES, AnnIndex
+from retrieval.settings import INDEX_TYPES
+from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.ann_tuning import choose_type, exact_ids, most_exact, tune
 from retrieval.storage.folder.ann_updating import Before, take_over
 from retrieval.storage.folder.gallery import Gallery
@@ -44,7 +45,7 @@ def gallery(vectors: npt.NDArray[np.float16], kind: str = "flat") -> Gallery:
     return Gallery(AnnIndex.build(kind, vectors, ids), vectors, ids, products)
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_every_type_finds_the_true_neighbours(kind: str) -> None:
     vectors = clustered(3_000)
     ids = np.arange(3_000, dtype=np.int64) + 1_000
@@ -57,7 +58,7 @@ def test_every_type_finds_the_true_neighbours(kind: str) -> None:
     assert len(index) == 3_000
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
     vectors = clustered(500)
     ids = np.random.default_rng(1).permutation(10_000)[:500].astype(np.int64)
@@ -70,7 +71,7 @@ def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
     assert np.array_equal(loaded.ids(), np.sort(ids))
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", INDEX_TYPES)
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
 def test_a_filter_finds_only_what_passes_and_all_of_it(kind: str, share: float) -> None:
     vectors = clustered(4_000)

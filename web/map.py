@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from retrieval.storage.folder.snapshot import Card
+from retrieval.storage.entities import Card
 from web.site import Site
 
 WIDTH, HEIGHT, MARGIN = 1_000, 640, 24

@@ -56,24 +56,3 @@ def most_bm25(words: Sequence[str], holding: Mapping[str, int], products: int) -
         for word in words
     )
     return MOST_OF_A_WORD * max(LEAST_TELLING, telling)
-
-
-def match_expression(
-    words: Sequence[str], without: tuple[str, ...] = (), *, every: bool
-) -> str | None:
-    """FTS5 for products with all of the words, or any; None where there is nothing to find.
-
-    Each word is a quoted phrase: nothing that is typed is an operator, and a SKU such as
-    `CH-1042` matches its parts in order only. So is each of what is unwanted: who wants no
-    `wall clock` may want a clock.
-    """
-    if not words:
-        return None
-    joined = (" AND " if every else " OR ").join(map(phrase, words))
-    unwanted = " OR ".join(phrase(part) for part in without if _WORD.search(part))
-    return f"({joined}) NOT ({unwanted})" if unwanted else joined
-
-
-def phrase(word: str) -> str:
-    """FTS5 for exactly this; nothing in it is an operator."""
-    return '"' + word.replace("\x00", "").replace('"', '""') + '"'

@@ -11,14 +11,13 @@ from retrieval import maintenance
 from retrieval.cli.common import ERROR, common_options, console, note, print_json
 from retrieval.common.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
-from retrieval.settings import Settings
-from retrieval.storage.folder.ann import TYPES
+from retrieval.settings import INDEX_TYPES, Settings
 
 
 @click.command()
 @click.option(
     "--index-type",
-    type=click.Choice(["auto", *TYPES]),
+    type=click.Choice(["auto", *INDEX_TYPES]),
     help="auto searches exactly while that is fast, then by compressed cells [default: as before].",
 )
 @common_options

@@ -5,25 +5,17 @@ Several values of one field are alternatives; several fields must all hold.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
-
 from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
-from retrieval.storage.models import Product
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
-COLUMNS = {
-    "id": Product.key,
-    "title": Product.title,
-    "category": Product.category,
-    "brand": Product.brand,
-    "price": Product.price,
-}
+COLUMNS = ("id", "title", "category", "brand", "price")
 _EXPRESSION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", re.DOTALL)
 
 
@@ -37,6 +29,15 @@ class Filter:
 
     def __str__(self) -> str:
         return f"{self.field}{self.operator}{self.value}"
+
+    @property
+    def number(self) -> float | None:
+        """The value as a finite number; None where it is none."""
+        try:
+            number = float(self.value)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
 
 
 def parse_filter(expression: str) -> Filter:
@@ -79,90 +80,6 @@ def filters_from(where: Where) -> tuple[Filter, ...]:
     return tuple(_checked(one) for one in filters)
 
 
-def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
-    """The SQL of all filters together."""
-    equal: dict[str, list[ColumnElement[bool]]] = {}
-    others: list[ColumnElement[bool]] = []
-    for one in filters:
-        if one.operator == "=":
-            equal.setdefault(one.field, []).append(_equals(one))
-        elif one.operator == "!=":
-            others.append(~func.coalesce(_equals(one), False))
-        else:
-            others.append(_compares(one))
-    return and_(*[or_(*alternatives) for alternatives in equal.values()], *others)
-
-
-def _equals(one: Filter) -> ColumnElement[bool]:
-    if one.field == "price":
-        return Product.price == _number(one.value)
-    if one.field not in COLUMNS:
-        return _has_attribute(one.field, lambda value, kind: _same_value(value, kind, one.value))
-    column = COLUMNS[one.field]
-    same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(one.value)
-    if one.field == "category":
-        # `Men/Tops` is also the category of what lies below it.
-        for separator in ("/", " > ", ">"):
-            prefix = one.value + separator
-            start = func.lower(func.substr(column, 1, len(prefix)))
-            same = or_(same, start == func.lower(prefix))
-    return same
-
-
-def _compares(one: Filter) -> ColumnElement[bool]:
-    if one.field == "price":
-        return and_(Product.price.is_not(None), _holds(Product.price, one))
-    if one.field in COLUMNS:
-        column = COLUMNS[one.field]
-        return and_(_is_number(column), _holds(cast(column, Float), one))
-    return _has_attribute(
-        one.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), one))
-    )
-
-
-def _holds(value: Any, one: Filter) -> ColumnElement[bool]:
-    number = _number(one.value)
-    compared: dict[str, ColumnElement[bool]] = {
-        "<": value < number,
-        "<=": value <= number,
-        ">": value > number,
-        ">=": value >= number,
-    }
-    return compared[one.operator]
-
-
-def _has_attribute(
-    name: str, test: Callable[[Any, Any], ColumnElement[bool]]
-) -> ColumnElement[bool]:
-    # By json_each, not by a JSON path: a path cannot spell every name that a column may have.
-    each = func.json_each(Product.attributes).table_valued("key", "value", "type")
-    return exists(
-        select(1)
-        .select_from(each)
-        .where(func.lower(each.c.key) == func.lower(name), test(each.c.value, each.c.type))
-    )
-
-
-def _same_value(value: Any, kind: Any, wanted: str) -> ColumnElement[bool]:
-    # JSON's true and false have the values 1 and 0 in SQLite; their kind says their names.
-    truth = and_(kind.in_(("true", "false")), kind == wanted.lower())
-    same = and_(kind.not_in(("true", "false")), func.lower(func.trim(value)) == func.lower(wanted))
-    number = _number(wanted)
-    if number is None:
-        return or_(truth, same)
-    return or_(truth, same, and_(_is_number(value), cast(value, Float) == number))
-
-
-def _is_number(column: Any) -> ColumnElement[bool]:
-    trimmed = func.trim(column)
-    return and_(
-        column.is_not(None),
-        trimmed.op("GLOB")("*[0-9]*"),
-        ~trimmed.op("GLOB")("*[^0-9.-]*"),
-        ~trimmed.op("GLOB")("?*-*"),
-    )
-
-
 def _checked(one: Filter) -> Filter:
     if one.field.lower() in COLUMNS:
         one = replace(one, field=one.field.lower())
@@ -171,17 +88,9 @@ def _checked(one: Filter) -> Filter:
     if "\0" in one.field + one.value or not is_unicode(one.field + one.value):
         raise QueryError(f"filter on {one.field!r} holds characters that no text has")
     needs_number = one.operator in ("<", "<=", ">", ">=") or one.field == "price"
-    if needs_number and _number(one.value) is None:
+    if needs_number and one.number is None:
         raise QueryError(f"filter {str(one)!r}: {one.value!r} is not a number")
     return one
-
-
-def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if number == number and abs(number) != float("inf") else None
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from retrieval.common.vectors import spread_evenly
 from retrieval.errors import IndexDamaged, QueryError
+from retrieval.settings import INDEX_TYPES
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -22,7 +23,6 @@ Mask = npt.NDArray[np.bool_]
 
 # Mapping every type came with FAISS 1.11; before, files are read into memory.
 MAPPED = getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
-TYPES = ("flat", "sq8", "hnsw", "ivf", "ivf-sq8", "ivf-pq4")
 CODED = "ivf-pq4"
 HNSW_LINKS = 32
 HNSW_BUILD_WIDTH = 128
@@ -42,7 +42,7 @@ class AnnIndex:
     """A FAISS index of one type.
 
     Attributes:
-        kind: one of TYPES.
+        kind: one of INDEX_TYPES.
         width: how much of it a search visits (`nprobe` of ivf, `efSearch` of hnsw); 0 for the
             exact types, which always visit all.
         depth: the least number of neighbours to fetch and to score again.
@@ -62,8 +62,10 @@ class AnnIndex:
             QueryError: unknown `kind`.
         """
         count, dim = vectors.shape
-        if kind not in TYPES:
-            raise QueryError(f"index type {kind!r} is unknown; types: auto, {', '.join(TYPES)}")
+        if kind not in INDEX_TYPES:
+            raise QueryError(
+                f"index type {kind!r} is unknown; types: auto, {', '.join(INDEX_TYPES)}"
+            )
         index = _empty(kind, dim, count)
         if kind == CODED and count:
             _train_coded(index, vectors)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from retrieval.common.adapter import Adapter
 from retrieval.common.products import ProductRecord
 from retrieval.encoders.base import Encoder
+from retrieval.storage.entities import ProductChange, StoredImage, StoredProduct
 from retrieval.storage.folder.database import in_chunks
 from retrieval.storage.models import (
     AdapterRow,
@@ -28,45 +28,6 @@ from retrieval.storage.models import (
 )
 
 REVISION = "revision"
-
-
-@dataclass(frozen=True)
-class StoredImage:
-    """A photo as the catalog knows it; `has_vector` is for the encoder that was asked about."""
-
-    path: str
-    content_hash: str
-    file_hash: str
-    size: int
-    mtime_ns: int
-    width: int
-    height: int
-    has_vector: bool = False
-
-
-@dataclass(frozen=True)
-class StoredProduct:
-    """A product as the catalog knows it."""
-
-    id: int
-    row_hash: str
-    images: tuple[StoredImage, ...]
-    text_hashes: tuple[str, ...]
-    texts_have_vectors: bool
-
-
-@dataclass(frozen=True)
-class ProductChange:
-    """A product to write: the row, its photos and texts, all with vectors known or at hand.
-
-    Attributes:
-        visible: a search could tell the difference; else only times of change are new.
-    """
-
-    record: ProductRecord
-    images: tuple[StoredImage, ...]
-    stored: StoredProduct | None
-    visible: bool
 
 
 def text_hash(content: str) -> str:

@@ -12,16 +12,14 @@ import numpy as np
 from retrieval.calibration import read_calibration
 from retrieval.common.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
-from retrieval.layout import read_map
+from retrieval.storage.entities import CatalogMap, Manifest
 from retrieval.storage.folder.gallery import Gallery
-from retrieval.storage.folder.generation_folders import (
-    ADAPTER,
-    Generations,
-    Manifest,
-    live_manifest,
-)
+from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest
 from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.storage.folder.snapshot import Snapshot
+
+MAP_IDS_FILE = "map.ids.npy"
+MAP_PLACES_FILE = "map.places.npy"
 
 ATTEMPTS = 5
 
@@ -100,3 +98,16 @@ class LiveReader:
             with contextlib.suppress(IndexDamaged):
                 return Reader(self._generations, live_manifest(self._generations))
         return Reader(self._generations, live_manifest(self._generations))
+
+
+def write_map(catalog_map: CatalogMap, folder: Path) -> None:
+    np.save(folder / MAP_IDS_FILE, catalog_map.ids)
+    np.save(folder / MAP_PLACES_FILE, catalog_map.places)
+
+
+def read_map(folder: Path) -> CatalogMap | None:
+    """The map of a generation; None where it has none."""
+    try:
+        return CatalogMap(np.load(folder / MAP_IDS_FILE), np.load(folder / MAP_PLACES_FILE))
+    except FileNotFoundError:
+        return None

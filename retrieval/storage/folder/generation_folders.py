@@ -12,81 +12,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from retrieval.errors import IndexDamaged, IndexMissing, NotFound
+from retrieval.storage.entities import FORMAT, GalleryEntry, Manifest
 
-FORMAT = 1
 MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
-
-
-@dataclass(frozen=True)
-class GalleryEntry:
-    """What a manifest says of one gallery: its index's type, width and depth, its recall@20.
-
-    Attributes:
-        built: vectors that its cells were learnt from; changed: how many came or went since.
-    """
-
-    vectors: int
-    index_type: str
-    width: int
-    recall: dict[str, float]
-    depth: int = 0
-    built: int = 0
-    changed: int = 0
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a generation holds.
-
-    Attributes:
-        generation: its number.
-        revision: of the catalog that it shows.
-        fingerprint: of the encoder that made its vectors, adapter included.
-        adapter: whether the model's vectors went through `adapter.safetensors`, which lies beside.
-        model: name of that encoder, as `--model` takes it.
-        files: name -> {"bytes", "sha256"}.
-        wanted_type: the index type that was asked for, which the next one is made as, too.
-        calibration: see `retrieval.calibration`.
-    """
-
-    generation: int
-    created: str
-    revision: int
-    fingerprint: str
-    model: str
-    dim: int
-    fit: str
-    products: int
-    wanted_type: str
-    galleries: dict[str, GalleryEntry]
-    calibration: dict[str, Any]
-    adapter: bool = False
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    format: int = FORMAT
-
-    @property
-    def recall(self) -> float:
-        """The lowest recall@20 over galleries and kinds of query."""
-        recalls = [r for gallery in self.galleries.values() for r in gallery.recall.values()]
-        return min(recalls, default=1.0)
-
-    @property
-    def index_type(self) -> str:
-        """The type of the photos' index, or of the texts' where there are no photos."""
-        photos = self.galleries["images"]
-        return photos.index_type if photos.vectors else self.galleries["texts"].index_type
-
-    @property
-    def vectors(self) -> int:
-        return sum(gallery.vectors for gallery in self.galleries.values())
 
 
 class Generations:

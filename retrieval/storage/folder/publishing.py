@@ -16,8 +16,9 @@ from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.common.progress import Progress
 from retrieval.common.vectors import spread_evenly
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.layout import CatalogMap, lay_out, read_map
+from retrieval.layout import lay_out
 from retrieval.settings import Settings
+from retrieval.storage.entities import CatalogMap, GalleryEntry, Manifest
 from retrieval.storage.folder.ann import AnnIndex, Floats
 from retrieval.storage.folder.ann_tuning import (
     RECALL_QUERIES,
@@ -31,11 +32,10 @@ from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
 from retrieval.storage.folder.database import FILE_NAME as CATALOG
 from retrieval.storage.folder.database import checkpoint
 from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.generation import read_map, write_map
 from retrieval.storage.folder.generation_folders import (
     ADAPTER,
-    GalleryEntry,
     Generations,
-    Manifest,
     live_manifest,
     sha256_of,
 )
@@ -67,7 +67,7 @@ def publish(
 
     Args:
         anew: build every index from the vectors, also where the live one could be changed.
-        index_type: one of `ann.TYPES`, or `auto`; None: as in the settings, else
+        index_type: one of INDEX_TYPES, or `auto`; None: as in the settings, else
             as the live generation was wanted.
 
     Raises:
@@ -163,7 +163,7 @@ def _write_map(
     store: CatalogStore, galleries: dict[str, Gallery], before: CatalogMap | None, folder: Path
 ) -> None:
     shown = galleries["images"] if len(galleries["images"]) else galleries["texts"]
-    lay_out(shown, store.product_ids(), before).write(folder)
+    write_map(lay_out(shown, store.product_ids(), before), folder)
 
 
 def _write_rows(

@@ -10,10 +10,9 @@ from __future__ import annotations
 import sqlite3
 import urllib.parse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +20,12 @@ from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, func, 
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from retrieval.catalog.lexical import phrase
 from retrieval.errors import IndexDamaged
-from retrieval.storage.filters import COLUMNS, Filter, condition
+from retrieval.storage.entities import Card, ImageRow, TextRow
+from retrieval.storage.filters import Filter
 from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.folder.filters_sql import SQL_COLUMNS, condition
+from retrieval.storage.folder.fts5 import phrase
 from retrieval.storage.models import Base, Image, Product, ProductText
 
 Key = TypeVar("Key")
@@ -50,41 +51,6 @@ _BY_KEY_IN_ANY_CASE = (
     .where(Product.key.collate("NOCASE") == bindparam("key"))
     .limit(10)
 )
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """A photo on a card; `path` is relative to the folder of the index."""
-
-    id: int
-    path: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class TextRow:
-    """A text on a card; `field` is `title` or `description`."""
-
-    id: int
-    field: str
-    content: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """All that is shown of a product."""
-
-    id: int
-    key: str
-    title: str
-    description: str
-    category: str | None
-    brand: str | None
-    price: float | None
-    attributes: dict[str, Any]
-    images: tuple[ImageRow, ...]
-    texts: tuple[TextRow, ...]
 
 
 def write_snapshot(catalog: Path, target: Path) -> None:
@@ -186,7 +152,7 @@ class Snapshot:
         with self.engine.connect() as connection:
             columns = [
                 name
-                for name, column in COLUMNS.items()
+                for name, column in SQL_COLUMNS.items()
                 if connection.execute(
                     select(Product.id).where(column.is_not(None)).limit(1)
                 ).first()

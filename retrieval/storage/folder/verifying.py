@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,10 @@ from sqlalchemy.exc import DatabaseError
 from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.encoders import Vectors
 from retrieval.errors import IndexDamaged, IndexMissing
+from retrieval.storage.entities import Manifest, Problem
 from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
 from retrieval.storage.folder.gallery import Gallery
-from retrieval.storage.folder.generation_folders import (
-    GENERATIONS,
-    Generations,
-    Manifest,
-    live_manifest,
-)
+from retrieval.storage.folder.generation_folders import GENERATIONS, Generations, live_manifest
 from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
 from retrieval.storage.folder.snapshot import Snapshot
 from retrieval.storage.models import EncoderRow, Image, Product, ProductText, Vector
@@ -32,21 +27,6 @@ ROWS_AT_ONCE = 10_000
 LENGTH_TOLERANCE = 0.01
 ADAPTED_TOLERANCE = 2e-3
 _MODELS: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that does not fit.
-
-    Attributes:
-        text: one line, with what to do.
-        derived: deriving the generation again mends it.
-        vector_id: the stored vector that is at fault, if one is.
-    """
-
-    text: str
-    derived: bool = False
-    vector_id: int | None = None
 
 
 def check_catalog(store: CatalogStore) -> list[Problem]:

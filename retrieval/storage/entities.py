@@ -1,0 +1,198 @@
+"""What is kept of a catalog, and handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.common.products import ProductRecord
+
+Ids = npt.NDArray[np.int64]
+Places = npt.NDArray[np.float32]
+
+# A logistic curve is at 0.05 this many units before its middle.
+LOGISTIC_REACH = 2.944
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """A photo on a card; `path` is relative to the folder of the index."""
+
+    id: int
+    path: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A text on a card; `field` is `title` or `description`."""
+
+    id: int
+    field: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that is shown of a product."""
+
+    id: int
+    key: str
+    title: str
+    description: str
+    category: str | None
+    brand: str | None
+    price: float | None
+    attributes: dict[str, Any]
+    images: tuple[ImageRow, ...]
+    texts: tuple[TextRow, ...]
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """What a manifest says of one gallery: its index's type, width and depth, its recall@20.
+
+    Attributes:
+        built: vectors that its cells were learnt from; changed: how many came or went since.
+    """
+
+    vectors: int
+    index_type: str
+    width: int
+    recall: dict[str, float]
+    depth: int = 0
+    built: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a generation holds.
+
+    Attributes:
+        generation: its number.
+        revision: of the catalog that it shows.
+        fingerprint: of the encoder that made its vectors, adapter included.
+        adapter: whether the model's vectors went through `adapter.safetensors`, which lies beside.
+        model: name of that encoder, as `--model` takes it.
+        files: name -> {"bytes", "sha256"}.
+        wanted_type: the index type that was asked for, which the next one is made as, too.
+        calibration: see `retrieval.calibration`.
+    """
+
+    generation: int
+    created: str
+    revision: int
+    fingerprint: str
+    model: str
+    dim: int
+    fit: str
+    products: int
+    wanted_type: str
+    galleries: dict[str, GalleryEntry]
+    calibration: dict[str, Any]
+    adapter: bool = False
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def recall(self) -> float:
+        """The lowest recall@20 over galleries and kinds of query."""
+        recalls = [r for gallery in self.galleries.values() for r in gallery.recall.values()]
+        return min(recalls, default=1.0)
+
+    @property
+    def index_type(self) -> str:
+        """The type of the photos' index, or of the texts' where there are no photos."""
+        photos = self.galleries["images"]
+        return photos.index_type if photos.vectors else self.galleries["texts"].index_type
+
+    @property
+    def vectors(self) -> int:
+        return sum(gallery.vectors for gallery in self.galleries.values())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that does not fit.
+
+    Attributes:
+        text: one line, with what to do.
+        derived: deriving the generation again mends it.
+        vector_id: the stored vector that is at fault, if one is.
+    """
+
+    text: str
+    derived: bool = False
+    vector_id: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A photo as the catalog knows it; `has_vector` is for the encoder that was asked about."""
+
+    path: str
+    content_hash: str
+    file_hash: str
+    size: int
+    mtime_ns: int
+    width: int
+    height: int
+    has_vector: bool = False
+
+
+@dataclass(frozen=True)
+class StoredProduct:
+    """A product as the catalog knows it."""
+
+    id: int
+    row_hash: str
+    images: tuple[StoredImage, ...]
+    text_hashes: tuple[str, ...]
+    texts_have_vectors: bool
+
+
+@dataclass(frozen=True)
+class ProductChange:
+    """A product to write: the row, its photos and texts, all with vectors known or at hand.
+
+    Attributes:
+        visible: a search could tell the difference; else only times of change are new.
+    """
+
+    record: ProductRecord
+    images: tuple[StoredImage, ...]
+    stored: StoredProduct | None
+    visible: bool
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Cosine -> strength for one pair of modalities.
+
+    Attributes:
+        threshold: the cosine that REACHED_BY_CHANCE of the pairs that chance makes stay below.
+        slope: of the logistic curve through it, which is 0.05 at the mean of such pairs.
+    """
+
+    threshold: float
+    slope: float
+
+    def strengths(self, cosines: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """0 to 1; below 0.5 a match is no better than chance gives one time in a hundred."""
+        exponents = -self.slope * (np.asarray(cosines, dtype=np.float64) - self.threshold)
+        return np.asarray(1 / (1 + np.exp(exponents.clip(-60, 60))))
+
+
+@dataclass(frozen=True)
+class CatalogMap:
+    """Where products lie: their primary keys (n,), and places (n, 2) in [0, 1]."""
+
+    ids: Ids
+    places: Places

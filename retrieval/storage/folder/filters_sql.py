@@ -1,0 +1,105 @@
+"""Filters -> SQL of SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
+
+from retrieval.storage.filters import COLUMNS, Filter
+from retrieval.storage.models import Product
+
+SQL_COLUMNS = {
+    "id": Product.key,
+    "title": Product.title,
+    "category": Product.category,
+    "brand": Product.brand,
+    "price": Product.price,
+}
+
+
+def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
+    """The SQL of all filters together."""
+    equal: dict[str, list[ColumnElement[bool]]] = {}
+    others: list[ColumnElement[bool]] = []
+    for one in filters:
+        if one.operator == "=":
+            equal.setdefault(one.field, []).append(_equals(one))
+        elif one.operator == "!=":
+            others.append(~func.coalesce(_equals(one), False))
+        else:
+            others.append(_compares(one))
+    return and_(*[or_(*alternatives) for alternatives in equal.values()], *others)
+
+
+def _equals(one: Filter) -> ColumnElement[bool]:
+    if one.field == "price":
+        return Product.price == one.number
+    if one.field not in COLUMNS:
+        return _has_attribute(one.field, lambda value, kind: _same_value(value, kind, one))
+    column = SQL_COLUMNS[one.field]
+    same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(one.value)
+    if one.field == "category":
+        # `Men/Tops` is also the category of what lies below it.
+        for separator in ("/", " > ", ">"):
+            prefix = one.value + separator
+            start = func.lower(func.substr(column, 1, len(prefix)))
+            same = or_(same, start == func.lower(prefix))
+    return same
+
+
+def _compares(one: Filter) -> ColumnElement[bool]:
+    if one.field == "price":
+        return and_(Product.price.is_not(None), _holds(Product.price, one))
+    if one.field in COLUMNS:
+        column = SQL_COLUMNS[one.field]
+        return and_(_is_number(column), _holds(cast(column, Float), one))
+    return _has_attribute(
+        one.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), one))
+    )
+
+
+def _holds(value: Any, one: Filter) -> ColumnElement[bool]:
+    number = one.number
+    compared: dict[str, ColumnElement[bool]] = {
+        "<": value < number,
+        "<=": value <= number,
+        ">": value > number,
+        ">=": value >= number,
+    }
+    return compared[one.operator]
+
+
+def _has_attribute(
+    name: str, test: Callable[[Any, Any], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    # By json_each, not by a JSON path: a path cannot spell every name that a column may have.
+    each = func.json_each(Product.attributes).table_valued("key", "value", "type")
+    return exists(
+        select(1)
+        .select_from(each)
+        .where(func.lower(each.c.key) == func.lower(name), test(each.c.value, each.c.type))
+    )
+
+
+def _same_value(value: Any, kind: Any, wanted: Filter) -> ColumnElement[bool]:
+    # JSON's true and false have the values 1 and 0 in SQLite; their kind says their names.
+    truth = and_(kind.in_(("true", "false")), kind == wanted.value.lower())
+    same = and_(
+        kind.not_in(("true", "false")), func.lower(func.trim(value)) == func.lower(wanted.value)
+    )
+    number = wanted.number
+    if number is None:
+        return or_(truth, same)
+    return or_(truth, same, and_(_is_number(value), cast(value, Float) == number))
+
+
+def _is_number(column: Any) -> ColumnElement[bool]:
+    trimmed = func.trim(column)
+    return and_(
+        column.is_not(None),
+        trimmed.op("GLOB")("*[0-9]*"),
+        ~trimmed.op("GLOB")("*[^0-9.-]*"),
+        ~trimmed.op("GLOB")("?*-*"),
+    )
