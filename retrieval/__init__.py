@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
-    from retrieval.indexer import IndexReport
+    from retrieval.indexing.indexer import IndexReport
     from retrieval.searcher import Searcher
 
 __version__ = "0.1.0"
@@ -58,10 +58,10 @@ def build(
         settings: fields of `retrieval.settings.Settings`.
 
     Raises:
-        RetrievalError: see `retrieval.indexer.Indexer.run`.
+        RetrievalError: see `retrieval.indexing.indexer.Indexer.run`.
     """
-    from retrieval.building import build_index
     from retrieval.common.progress import Quiet
+    from retrieval.indexing.building import build_index
     from retrieval.settings import load_settings
 
     chosen = load_settings(index=Path(index), model=model, **settings)

@@ -31,7 +31,7 @@ import click
 
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexLocked
-from retrieval.maintenance import rebuild, rolled_back_to, verify
+from retrieval.indexing.maintenance import rebuild, rolled_back_to, verify
 from retrieval.settings import TYPES, load_settings
 
 FAILED, LOCKED = 1, 4

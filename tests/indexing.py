@@ -7,7 +7,7 @@ from typing import Any
 
 from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
-from retrieval.indexer import Indexer
+from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings
 from retrieval.sources import open_source
 from tests.conftest import Shop

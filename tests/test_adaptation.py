@@ -18,7 +18,7 @@ from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import IndexDamaged, IndexMismatch
-from retrieval.maintenance import rebuild, rollback, verify
+from retrieval.indexing.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
 from retrieval.storage.folder.catalog import CatalogStore, adopt_adapter
 from retrieval.storage.folder.database import FILE_NAME, open_catalog

@@ -99,7 +99,7 @@ def test_a_dry_run_needs_no_model_and_writes_nothing(
     def no_model(*_: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("retrieval.building.load_encoder", no_model)
+    monkeypatch.setattr("retrieval.indexing.building.load_encoder", no_model)
     made = answer(run("index", shop.path, "--index", tmp_path / "i", "--dry-run", "--json"))
     assert (made["added"], made["dry_run"], made["generation"]) == (20, True, None)
     assert not (tmp_path / "i").exists()
@@ -365,7 +365,7 @@ def test_unexpected_errors_are_one_line_too(
     def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("a\nb")
 
-    monkeypatch.setattr("retrieval.maintenance.rebuild", fail)
+    monkeypatch.setattr("retrieval.indexing.maintenance.rebuild", fail)
     monkeypatch.setattr("sys.argv", ["retrieval", "rebuild", "--index", str(index)])
     with pytest.raises(SystemExit) as caught:
         run_main(cli)

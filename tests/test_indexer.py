@@ -19,7 +19,7 @@ from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.errors import IndexLocked, SourceError
 from retrieval.images.files import find_image
-from retrieval.indexer import Indexer
+from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 from retrieval.storage.folder.lock import writing

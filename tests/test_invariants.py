@@ -19,7 +19,7 @@ import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMismatch, QueryError
 from retrieval.images.model_input import fit_square
-from retrieval.maintenance import rebuild
+from retrieval.indexing.maintenance import rebuild
 from retrieval.settings import load_settings
 from retrieval.storage.folder.generation_folders import Generations
 from tests.conftest import Shop

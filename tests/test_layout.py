@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import retrieval
-from retrieval.layout import MAPPED_PRODUCTS, lay_out
+from retrieval.indexing.catalog_map import MAPPED_PRODUCTS, lay_out
 from retrieval.storage.entities import CatalogMap
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.gallery import Gallery

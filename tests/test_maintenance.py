@@ -15,7 +15,7 @@ import pytest
 import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexDamaged, IndexMissing, QueryError
-from retrieval.maintenance import list_generations, rebuild, rollback, verify
+from retrieval.indexing.maintenance import list_generations, rebuild, rollback, verify
 from retrieval.settings import Settings, load_settings
 from retrieval.storage.folder.generation_folders import Generations
 from tests.conftest import Shop

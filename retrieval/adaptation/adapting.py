@@ -26,7 +26,7 @@ from retrieval.evaluation.metrics import (
     measure_vectors,
     same_category,
 )
-from retrieval.maintenance import writable_store
+from retrieval.indexing.maintenance import writable_store
 from retrieval.settings import Settings
 from retrieval.storage.folder.catalog import (
     CatalogStore,

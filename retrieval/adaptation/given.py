@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.adaptation.pairs import Pairs, evaluation_pairs
-from retrieval.building import settings_of_index
 from retrieval.common.products import Reject
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading_message
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.sets import read_pairs
+from retrieval.indexing.building import settings_of_index
 from retrieval.settings import Settings
 
 

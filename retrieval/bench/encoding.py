@@ -25,7 +25,7 @@ from retrieval.encoders.openvino.conversion import TextTower
 from retrieval.encoders.resizing import resize_by_torch
 from retrieval.images.decoding import decode_photo
 from retrieval.images.model_input import fit_square
-from retrieval.preparing import Prepared, SourceReader
+from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 
 RANDOM = "random:"

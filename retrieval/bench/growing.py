@@ -15,7 +15,7 @@ from retrieval.bench.catalogs import write_catalog
 from retrieval.bench.measuring import Measurement, once, seconds
 from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder
-from retrieval.maintenance import rebuild
+from retrieval.indexing.maintenance import rebuild
 from retrieval.settings import Settings
 from retrieval.storage.folder.catalog import CatalogStore
 from retrieval.storage.folder.database import FILE_NAME, open_catalog

@@ -13,7 +13,7 @@ from retrieval.cli.common import common_options, console, note, print_json
 from retrieval.cli.evaluating import measures_table, tell_rejects
 from retrieval.common.progress import for_this_terminal
 from retrieval.evaluation.metrics import SHARE
-from retrieval.maintenance import list_generations
+from retrieval.indexing.maintenance import list_generations
 from retrieval.settings import Settings
 from retrieval.sources import Reject
 

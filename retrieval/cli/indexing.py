@@ -9,13 +9,13 @@ from typing import Any
 import click
 import rich.table
 
-from retrieval.building import index_source
 from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
 from retrieval.common.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
-from retrieval.indexer import Indexer, IndexReport
+from retrieval.indexing.building import index_source
+from retrieval.indexing.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 

@@ -16,7 +16,7 @@ from retrieval.encoders import Encoder, Square, Vectors, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.sets import EvaluationSet
-from retrieval.preparing import Prepared, SourceReader
+from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 from retrieval.storage.folder.catalog import text_hash
 from retrieval.storage.folder.database import FILE_NAME, in_chunks, open_catalog

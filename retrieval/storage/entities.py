@@ -83,7 +83,7 @@ class Manifest:
         model: name of that encoder, as `--model` takes it.
         files: name -> {"bytes", "sha256"}.
         wanted_type: the index type that was asked for, which the next one is made as, too.
-        calibration: see `retrieval.calibration`.
+        calibration: see `retrieval.indexing.calibration`.
     """
 
     generation: int

@@ -14,7 +14,7 @@ from unittest import mock
 
 from retrieval.common.progress import Quiet
 from retrieval.encoders import load_encoder
-from retrieval.indexer import Indexer
+from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 
@@ -45,7 +45,7 @@ STEPS = (
 def context() -> Any:
     made = multiprocessing.get_context("forkserver")
     # Modules of the installed package: the server does not share this process's import path.
-    made.set_forkserver_preload(["retrieval.encoders.openclip", "retrieval.indexer"])
+    made.set_forkserver_preload(["retrieval.encoders.openclip", "retrieval.indexing.indexer"])
     return made
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMissing
-from retrieval.maintenance import verify
+from retrieval.indexing.maintenance import verify
 from retrieval.settings import load_settings
 from retrieval.storage.folder.database import FILE_NAME, open_catalog
 from retrieval.storage.models import Image, Product, ProductText, Vector

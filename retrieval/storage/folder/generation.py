@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.calibration import read_calibration
 from retrieval.common.adapter import Adapter
 from retrieval.errors import IndexDamaged, RetrievalError
+from retrieval.indexing.calibration import read_calibration
 from retrieval.storage.entities import CatalogMap, Manifest
 from retrieval.storage.folder.gallery import Gallery
 from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import func, select
 
-from retrieval.calibration import calibrate
 from retrieval.common.adapter import Adapter, Side, fingerprint_of
 from retrieval.common.progress import Progress
 from retrieval.common.vectors import spread_evenly
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
-from retrieval.layout import lay_out
+from retrieval.indexing.calibration import calibrate
+from retrieval.indexing.catalog_map import lay_out
 from retrieval.settings import Settings
 from retrieval.storage.entities import CatalogMap, GalleryEntry, Manifest
 from retrieval.storage.folder.ann import AnnIndex, Floats

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading_message, name_from_here, portable_name
-from retrieval.indexer import Indexer, IndexReport
+from retrieval.indexing.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
 from retrieval.storage.folder.catalog import CatalogStore

@@ -21,7 +21,7 @@ from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import Square
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
-from retrieval.preparing import Prepared, SourceReader
+from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
 from retrieval.storage.entities import Manifest, ProductChange
