@@ -16,7 +16,7 @@ from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from retrieval.indexing.indexer import IndexReport
-    from retrieval.searcher import Searcher
+    from retrieval.searching.searcher import Searcher
 
 __version__ = "0.1.0"
 __all__ = ["RetrievalError", "build", "open"]
@@ -32,7 +32,7 @@ def open(index: str | Path = "indexes/default", **settings: Any) -> Searcher:
         IndexMissing: nothing was published there.
         IndexDamaged: what was published is not whole; says how to repair it.
     """
-    from retrieval.searcher import Searcher
+    from retrieval.searching.searcher import Searcher
     from retrieval.settings import load_settings
 
     return Searcher(Path(index), load_settings(index=Path(index), **settings))

@@ -14,8 +14,8 @@ import requests
 
 from retrieval import errors
 from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
-from retrieval.query import ImageInput, make_query
-from retrieval.results import Hit, Matched, Product, SearchResult
+from retrieval.searching.query import ImageInput, make_query
+from retrieval.searching.results import Hit, Matched, Product, SearchResult
 from retrieval.storage.filters import Where, filters_from
 
 TIMEOUT_SECONDS = 60.0
@@ -80,7 +80,7 @@ class Client:
         limit: int = 20,
         offset: int = 0,
     ) -> SearchResult:
-        """As `retrieval.searcher.Searcher.search`; photos are sent, never their paths.
+        """As `retrieval.searching.searcher.Searcher.search`; photos are sent, never their paths.
 
         Raises:
             QueryError, NotFound, ImageError: as there.

@@ -11,7 +11,7 @@ import click
 from PIL import Image, ImageDraw, ImageFont
 
 import retrieval
-from retrieval.results import Hit
+from retrieval.searching.results import Hit
 
 CELL = 200
 TEXT = 40

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, inspect
 
-from retrieval.catalog.lexical import query_words
 from retrieval.errors import CatalogError, IndexDamaged, QueryError
+from retrieval.searching.lexical import query_words
 from retrieval.storage.filters import filters_from, parse_filter
 from retrieval.storage.folder.database import FILE_NAME, open_catalog
 from retrieval.storage.folder.fts5 import match_expression

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
-from retrieval.catalog.lexical import most_bm25
 from retrieval.errors import (
     ImageError,
     IndexMismatch,
@@ -22,8 +21,9 @@ from retrieval.errors import (
     NotFound,
     QueryError,
 )
-from retrieval.query import make_query, parse_weights
-from retrieval.ranking import Ranked, by_spread, by_words, fuse
+from retrieval.searching.lexical import most_bm25
+from retrieval.searching.query import make_query, parse_weights
+from retrieval.searching.ranking import Ranked, by_spread, by_words, fuse
 from retrieval.storage.folder.fts5 import match_expression
 from tests.conftest import SAMPLES, Shop
 
@@ -87,7 +87,7 @@ def test_like_a_product_needs_no_model_and_leaves_it_out(
     def no_model(*_: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("retrieval.searcher.load_encoder", no_model)
+    monkeypatch.setattr("retrieval.searching.searcher.load_encoder", no_model)
     result = catalog.search(like="P-003", limit=50)
     assert "P-003" not in ids(result)
     assert len(result) == result.total == 19
@@ -172,8 +172,8 @@ def test_pages_put_together_are_the_whole_list(
 
 
 def test_pages_go_on_beyond_what_is_fused(catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.answering.POOL", 3)
-    monkeypatch.setattr("retrieval.ranking.POOL", 3)
+    monkeypatch.setattr("retrieval.searching.answering.POOL", 3)
+    monkeypatch.setattr("retrieval.searching.ranking.POOL", 3)
     whole = ids(catalog.search("red mug", limit=20))
     assert len(set(whole)) == 20
     paged = [ids(catalog.search("red mug", limit=1, offset=n))[0] for n in range(20)]
@@ -346,7 +346,7 @@ def test_what_a_list_does_not_hold_counts_as_its_last() -> None:
 
 
 def test_lists_are_cut_and_brought_to_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.ranking.POOL", 3)
+    monkeypatch.setattr("retrieval.searching.ranking.POOL", 3)
     cut = by_spread(np.arange(5), np.array([0.9, 0.8, 0.6, 0.5, 0.4]), spread=0.1)
     assert cut.products.tolist() == [0, 1, 2] and cut.floor == pytest.approx(6)
     assert cut.scores.tolist() == pytest.approx([9, 8, 6])
@@ -391,8 +391,8 @@ def test_what_has_every_word_comes_first_by_words(catalog: Any) -> None:
 def test_words_alone_are_counted_to_the_last(
     make_shop: Callable[..., Shop], tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.answering.POOL", 5)
-    monkeypatch.setattr("retrieval.ranking.POOL", 5)
+    monkeypatch.setattr("retrieval.searching.answering.POOL", 5)
+    monkeypatch.setattr("retrieval.searching.ranking.POOL", 5)
     shop = make_shop(30)
     retrieval.build(shop.path, tmp_path / "i", model=tiny_model)
     catalog = retrieval.open(tmp_path / "i")

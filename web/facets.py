@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.results import Hit
+from retrieval.searching.results import Hit
 from web.searching import FACET_DEPTH, Asked, search
 from web.site import Site
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from pydantic import ValidationError
 
 from retrieval.errors import QueryError
-from retrieval.results import Hit
+from retrieval.searching.results import Hit
 from web.api import photo_address
 from web.facets import Facet, PriceRange, count_facets
 from web.map import HEIGHT, WIDTH, drawing

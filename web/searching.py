@@ -11,7 +11,7 @@ from price_parser import Price
 from pydantic import BaseModel, Field, field_validator
 
 from retrieval.errors import QueryError
-from retrieval.results import SearchResult
+from retrieval.searching.results import SearchResult
 from retrieval.storage.filters import Filter, filters_from
 from web.site import Site
 

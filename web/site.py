@@ -8,8 +8,8 @@ from typing import Any
 from flask import current_app
 from prometheus_client import CollectorRegistry, Histogram
 
-from retrieval.results import SearchResult
-from retrieval.searcher import SIMILAR, Searcher
+from retrieval.searching.results import SearchResult
+from retrieval.searching.searcher import SIMILAR, Searcher
 from retrieval.settings import Settings
 from web.thumbnails import Thumbnails
 from web.uploads import Uploads

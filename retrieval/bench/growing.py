@@ -25,7 +25,7 @@ CHANGED = 100
 # A process of its own, so that its memory is that of what it does.
 _OPENED = """
 import json, resource, statistics, sys, time
-import retrieval, retrieval.searcher
+import retrieval, retrieval.searching.searcher
 imported = time.perf_counter()
 catalog = retrieval.open(sys.argv[1])
 opened = time.perf_counter()

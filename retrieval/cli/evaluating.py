@@ -19,7 +19,7 @@ from retrieval.evaluation.judgements import read_judgements, read_run, write_qre
 from retrieval.evaluation.metrics import CUTOFFS, FULL, MEASURES, SHARE
 from retrieval.evaluation.searches import SearchEvaluation, judge_run, judge_searches
 from retrieval.evaluation.zero_shot import TEMPLATES, read_templates
-from retrieval.searcher import Searcher
+from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.sources import Reject
 

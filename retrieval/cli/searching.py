@@ -13,8 +13,8 @@ import rich.text
 from retrieval.cli.common import common_options, console, model_options, note, print_json
 from retrieval.common.progress import for_this_terminal
 from retrieval.encoders import loading_message, name_from_here
-from retrieval.results import Hit, SearchResult
-from retrieval.searcher import Searcher
+from retrieval.searching.results import Hit, SearchResult
+from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
 
 PHOTO_CELLS = 12

@@ -38,7 +38,7 @@ from retrieval.evaluation.metrics import (
 )
 from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
-from retrieval.searcher import Searcher
+from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.storage.folder.gallery import Gallery
 

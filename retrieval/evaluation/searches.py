@@ -11,7 +11,7 @@ from retrieval.errors import QueryError
 from retrieval.evaluation.intervals import compare, summarise
 from retrieval.evaluation.judgements import Judgements, Run
 from retrieval.evaluation.metrics import Measures, judged_queries, measure_run
-from retrieval.searcher import Searcher
+from retrieval.searching.searcher import Searcher
 
 DEPTH = 100
 MODES = ("hybrid", "vector", "lexical")

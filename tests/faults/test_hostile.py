@@ -25,7 +25,7 @@ import retrieval
 from retrieval.errors import ImageError, SourceError
 from retrieval.images.decoding import decode_photo
 from retrieval.indexing.indexer import IndexReport
-from retrieval.searcher import Searcher
+from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject, open_source
 from retrieval.sources.records import parse_price, plain_text

@@ -10,20 +10,20 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.answering import Answer
 from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images.decoding import decode_photo, upright_rgb
 from retrieval.images.files import opener, read_photo_bytes
-from retrieval.query import ImageInput, Query, make_query
-from retrieval.results import Product, SearchResult
+from retrieval.searching.answering import Answer
+from retrieval.searching.keywords import words_of
+from retrieval.searching.query import ImageInput, Query, make_query
+from retrieval.searching.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
 from retrieval.storage.entities import Card
 from retrieval.storage.filters import Where
 from retrieval.storage.folder.generation import LiveReader, Reader
-from retrieval.wording import words_of
 
 Found = TypeVar("Found")
 SIMILAR = 12  # products shown beside one, and those that its words are judged by
@@ -67,7 +67,7 @@ class Searcher:
             like: id of a product of the catalog; it is not among the results.
             minus: words for what is not wanted.
             unlike: id of a product that what is wanted is not like; it is not among the results.
-            weights: `{"text": 1, "image": 0.5}`; see `retrieval.query.WEIGHTS`.
+            weights: `{"text": 1, "image": 0.5}`; see `retrieval.searching.query.WEIGHTS`.
             where: `{"category": "Chairs", "price": {"<": 100}}` or `["price<100"]`.
             scope: `products`, `images` or `texts`: which vectors may answer.
             mode: `vector`, `lexical` or `hybrid`; None chooses.

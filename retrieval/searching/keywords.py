@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from retrieval.catalog.lexical import STOP_WORDS
 from retrieval.common.products import ANSWERS
+from retrieval.searching.lexical import STOP_WORDS
 from retrieval.storage.entities import Card
 
 WORDS = 8

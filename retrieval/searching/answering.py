@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.catalog.lexical import most_bm25, query_words, telling_words
 from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
 from retrieval.images.files import opener
-from retrieval.query import ImageInput, Query
-from retrieval.ranking import (
+from retrieval.searching.lexical import most_bm25, query_words, telling_words
+from retrieval.searching.query import ImageInput, Query
+from retrieval.searching.ranking import (
     POOL,
     Part,
     Products,
@@ -31,7 +31,7 @@ from retrieval.ranking import (
     rank_products,
     spread_of,
 )
-from retrieval.results import Hit, Matched, SearchResult
+from retrieval.searching.results import Hit, Matched, SearchResult
 from retrieval.storage.entities import Card
 from retrieval.storage.folder.ann import Mask
 from retrieval.storage.folder.fts5 import match_expression

@@ -1,1 +1,0 @@
-"""SQLite through SQLAlchemy: what the products are, and the vectors of their photos and texts."""

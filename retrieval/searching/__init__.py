@@ -1,0 +1,1 @@
+"""A query -> a page of results."""
