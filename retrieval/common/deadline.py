@@ -9,25 +9,7 @@ from contextvars import ContextVar
 
 from retrieval.errors import Overtime
 
-STAGES = ("decode", "encode", "search", "catalog")
 _ends: ContextVar[float | None] = ContextVar("ends", default=None)
-
-
-class Stages:
-    """Sums up the time of each of STAGES, in milliseconds; they must not be nested."""
-
-    def __init__(self) -> None:
-        self.took_ms = dict.fromkeys(STAGES, 0.0)
-
-    @contextlib.contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Raises Overtime where no time is left to begin."""
-        seconds_left()
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.took_ms[stage] += (time.perf_counter() - started) * 1000
 
 
 @contextlib.contextmanager

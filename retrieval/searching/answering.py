@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.deadline import Stages
 from retrieval.encoders import Encoder, Square, normalise
 from retrieval.errors import NotFound, QueryError
 from retrieval.images.files import opener
@@ -32,6 +31,7 @@ from retrieval.searching.ranking import (
     spread_of,
 )
 from retrieval.searching.results import Hit, Matched, SearchResult
+from retrieval.searching.timing import Stages
 from retrieval.storage.entities import Card
 from retrieval.storage.folder.ann import Mask
 from retrieval.storage.folder.fts5 import match_expression

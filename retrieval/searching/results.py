@@ -87,7 +87,7 @@ class SearchResult(Sequence[Hit]):
     Attributes:
         total: products that the pages hold altogether.
         generation: that answered, as one whole.
-        stages_ms: of `took_ms`, what went to each of `retrieval.common.deadline.STAGES`.
+        stages_ms: of `took_ms`, what went to each of `retrieval.searching.timing.STAGES`.
     """
 
     query: dict[str, Any]
