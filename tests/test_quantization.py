@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import retrieval
-from retrieval import quantization
+from retrieval.adaptation import int8 as quantization
+from retrieval.adaptation.int8 import QuantizeReport, quantize
 from retrieval.common.progress import Quiet
 from retrieval.encoders import STARTER, load_encoder
 from retrieval.encoders.openvino.cache import META
 from retrieval.errors import EncoderError, SourceError
-from retrieval.quantization import QuantizeReport, quantize
 from retrieval.settings import load_settings
 from tests.conftest import SAMPLES
 from tests.test_cli import run

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from retrieval.errors import ImageError
 from web.problems import Problem
-from web.searching import Asked, Described, search
+from web.search_params import Asked, Described, search
 from web.site import site
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.searching.results import Hit
-from web.searching import FACET_DEPTH, Asked, search
+from web.search_params import FACET_DEPTH, Asked, search
 from web.site import Site
 
 FACETS = ("category", "brand")

@@ -16,7 +16,7 @@ from retrieval.searching.results import Hit
 from web.api import photo_address
 from web.facets import Facet, PriceRange, count_facets
 from web.map import HEIGHT, WIDTH, drawing
-from web.searching import FACET_DEPTH, MAX_WORDS, SORTS, Asked, search
+from web.search_params import FACET_DEPTH, MAX_WORDS, SORTS, Asked, search
 from web.site import site
 
 PAGE = 24

@@ -8,7 +8,7 @@ import click
 
 from retrieval import adaptation
 from retrieval.adaptation.adapting import DIRECTIONS, AdaptReport
-from retrieval.adaptation.given import read_training_pairs
+from retrieval.adaptation.pair_files import read_training_pairs
 from retrieval.cli.common import common_options, console, note, print_json
 from retrieval.cli.evaluating import measures_table, tell_rejects
 from retrieval.common.progress import for_this_terminal

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import rich.table
 
-from retrieval import quantization
+from retrieval.adaptation import int8 as quantization
+from retrieval.adaptation.int8 import LEAST_KEPT, QuantizeReport
 from retrieval.cli.common import common_options, console, note, print_json
 from retrieval.common.progress import for_this_terminal
-from retrieval.quantization import LEAST_KEPT, QuantizeReport
 from retrieval.settings import Settings
 
 
