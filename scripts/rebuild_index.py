@@ -32,14 +32,14 @@ import click
 from retrieval.common.progress import Quiet
 from retrieval.errors import IndexLocked
 from retrieval.indexing.maintenance import rebuild, rolled_back_to, verify
-from retrieval.settings import TYPES, load_settings
+from retrieval.settings import INDEX_TYPES, load_settings
 
 FAILED, LOCKED = 1, 4
 
 
 @click.command(help=__doc__)
 @click.option("--index", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--index-type", type=click.Choice(["auto", *TYPES]))
+@click.option("--index-type", type=click.Choice(["auto", *INDEX_TYPES]))
 @click.option("--wait", type=float, metavar="SECONDS", help="Wait for another writer.")
 @click.option("--verify", "and_verify", is_flag=True, help="Verify what was published.")
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")

@@ -11,7 +11,7 @@ from retrieval.adaptation.adapting import DIRECTIONS, AdaptReport
 from retrieval.adaptation.pair_files import read_training_pairs
 from retrieval.cli.common import common_options, console, note, print_json
 from retrieval.cli.evaluating import measures_table, tell_rejects
-from retrieval.common.progress import for_this_terminal
+from retrieval.cli.progress import for_this_terminal
 from retrieval.evaluation.metrics import SHARE
 from retrieval.indexing.maintenance import list_generations
 from retrieval.settings import Settings

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
-from retrieval.common.progress import Progress, for_this_terminal
+from retrieval.cli.progress import for_this_terminal
+from retrieval.common.progress import Progress
 from retrieval.errors import SourceError
 from retrieval.settings import Settings
 

@@ -11,7 +11,8 @@ import rich.table
 
 from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
 from retrieval.cli.indexing import SHOWN_REJECTS, describe
-from retrieval.common.progress import Progress, for_this_terminal
+from retrieval.cli.progress import for_this_terminal
+from retrieval.common.progress import Progress
 from retrieval.encoders.adapter import shown_name
 from retrieval.evaluation.evaluating import FLATTERED
 from retrieval.evaluation.evaluating import evaluate as run_evaluation

@@ -10,7 +10,7 @@ import click
 import rich.table
 
 from retrieval.cli.common import REJECTED, common_options, console, model_options, note, print_json
-from retrieval.common.progress import for_this_terminal
+from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError

@@ -8,7 +8,7 @@ import click
 import rich.table
 
 from retrieval.cli.common import ERROR, common_options, console, note, print_json
-from retrieval.common.progress import for_this_terminal
+from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
 from retrieval.indexing import maintenance
 from retrieval.settings import INDEX_TYPES, Settings

@@ -10,7 +10,7 @@ import rich.table
 from retrieval.adaptation import int8 as quantization
 from retrieval.adaptation.int8 import LEAST_KEPT, QuantizeReport
 from retrieval.cli.common import common_options, console, note, print_json
-from retrieval.common.progress import for_this_terminal
+from retrieval.cli.progress import for_this_terminal
 from retrieval.settings import Settings
 
 

@@ -11,7 +11,7 @@ import rich.table
 import rich.text
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
-from retrieval.common.progress import for_this_terminal
+from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import loading_message, name_from_here
 from retrieval.searching.results import Hit, SearchResult
 from retrieval.searching.searcher import Searcher
