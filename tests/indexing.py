@@ -25,10 +25,10 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._encoder, name)
 
-    def encode_images(self, squares: Any) -> Any:
+    def encode_images(self, inputs: Any) -> Any:
         self.before()
-        self.images += len(squares)
-        return self._encoder.encode_images(squares)
+        self.images += len(inputs)
+        return self._encoder.encode_images(inputs)
 
     def encode_texts(self, texts: Any) -> Any:
         self.texts += len(texts)

@@ -21,7 +21,7 @@ from retrieval.errors import IndexDamaged, IndexMismatch
 from retrieval.indexing.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
 from retrieval.storage.folder.catalog import CatalogStore, adopt_adapter
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from tests.conftest import SAMPLES, Shop
 from tests.test_cli import answer, run
 
@@ -72,7 +72,7 @@ def adapter() -> Adapter:
 
 def adopt(index: Path, adapter: Adapter) -> int:
     """Adopts an adapter as `adapt` does when its judgement is good."""
-    engine = open_catalog(index / FILE_NAME)
+    engine = open_catalog(index / CATALOG_FILE)
     encoder = CatalogStore(engine).active_encoder()
     assert encoder is not None
     adopt_adapter(engine, encoder.id, adapter, {})
@@ -245,7 +245,7 @@ def test_a_generation_by_another_adapter_than_the_catalogs_is_found(
 ) -> None:
     settings = load_settings(index=index)
     adopt(index, adapter)
-    engine = open_catalog(index / FILE_NAME)
+    engine = open_catalog(index / CATALOG_FILE)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE adapter SET data = zeroblob(10)")
     engine.dispose()

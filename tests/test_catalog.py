@@ -14,10 +14,10 @@ from sqlalchemy import insert, inspect
 from retrieval.errors import CatalogError, IndexDamaged, QueryError
 from retrieval.searching.lexical import query_words
 from retrieval.storage.filters import filters_from, parse_filter
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.folder.fts5 import match_expression
 from retrieval.storage.folder.snapshot import Snapshot, write_snapshot
-from retrieval.storage.models import Base, Product
+from retrieval.storage.models import Base, ProductRow
 
 PRODUCTS: list[dict[str, Any]] = [
     {"key": "A", "title": "Oak chair", "category": "Chairs", "brand": "Acme", "price": 99.5,
@@ -34,13 +34,13 @@ PRODUCTS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     folder = tmp_path_factory.mktemp("catalog")
-    engine = open_catalog(folder / FILE_NAME)
+    engine = open_catalog(folder / CATALOG_FILE)
     with engine.begin() as connection:
         for number, product in enumerate(PRODUCTS):
             row = {"description": f"number {number}", "row_hash": "", **product}
-            connection.execute(insert(Product).values(**row))
+            connection.execute(insert(ProductRow).values(**row))
     engine.dispose()
-    write_snapshot(folder / FILE_NAME, folder / "odd name?#%.db")
+    write_snapshot(folder / CATALOG_FILE, folder / "odd name?#%.db")
     return Snapshot(folder / "odd name?#%.db")
 
 
@@ -157,7 +157,7 @@ def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
-    engine = open_catalog(tmp_path / FILE_NAME)
+    engine = open_catalog(tmp_path / CATALOG_FILE)
     made = inspect(engine)
     for table in Base.metadata.tables.values():
         columns = {column["name"]: column for column in made.get_columns(table.name)}
@@ -171,29 +171,29 @@ def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
 
 
 def test_the_catalog_is_durable_and_strict(tmp_path: Path) -> None:
-    engine = open_catalog(tmp_path / FILE_NAME)
+    engine = open_catalog(tmp_path / CATALOG_FILE)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
-    open_catalog(tmp_path / FILE_NAME).dispose()
+    open_catalog(tmp_path / CATALOG_FILE).dispose()
 
 
 def test_a_catalog_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    open_catalog(tmp_path / FILE_NAME).dispose()
-    with sqlite3.connect(tmp_path / FILE_NAME) as connection:
+    open_catalog(tmp_path / CATALOG_FILE).dispose()
+    with sqlite3.connect(tmp_path / CATALOG_FILE) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(CatalogError, match="upgrade"):
-        open_catalog(tmp_path / FILE_NAME)
+        open_catalog(tmp_path / CATALOG_FILE)
 
 
 def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"certainly not a database " * 50)
+    (tmp_path / CATALOG_FILE).write_bytes(b"certainly not a database " * 50)
     with pytest.raises(CatalogError, match="cannot be opened"):
-        open_catalog(tmp_path / FILE_NAME)
+        open_catalog(tmp_path / CATALOG_FILE)
     with pytest.raises(IndexDamaged, match="repair"):
-        Snapshot(tmp_path / FILE_NAME)
+        Snapshot(tmp_path / CATALOG_FILE)
 
 
 def test_a_migration_that_is_cut_off_leaves_nothing_behind(
@@ -212,7 +212,7 @@ def test_a_migration_that_is_cut_off_leaves_nothing_behind(
     with monkeypatch.context() as patch:
         patch.setattr(op, "create_table", fail_at_vector)
         with pytest.raises(MemoryError):
-            open_catalog(tmp_path / FILE_NAME)
-    engine = open_catalog(tmp_path / FILE_NAME)
+            open_catalog(tmp_path / CATALOG_FILE)
+    engine = open_catalog(tmp_path / CATALOG_FILE)
     assert "vector" in inspect(engine).get_table_names()
     engine.dispose()

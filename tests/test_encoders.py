@@ -24,12 +24,12 @@ from tests.conftest import draw_product
 
 def test_vectors_have_length_one_and_stand_in_order(tiny_encoder: Encoder) -> None:
     photos = [draw_product("mug", colour) for colour in ("red", "green", "blue")]
-    squares = [tiny_encoder.prepare(photo) for photo in photos]
-    together = tiny_encoder.encode_images(squares)
+    inputs = [tiny_encoder.prepare(photo) for photo in photos]
+    together = tiny_encoder.encode_images(inputs)
     assert together.shape == (3, tiny_encoder.dim)
     assert together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    for row, square in zip(together, squares, strict=True):
+    for row, square in zip(together, inputs, strict=True):
         np.testing.assert_allclose(tiny_encoder.encode_images([square])[0], row, atol=1e-4)
     texts = ["red mug", "green mug"]
     vectors = tiny_encoder.encode_texts(texts)
@@ -41,10 +41,8 @@ def test_batches_do_not_change_the_vectors(tiny_model: str) -> None:
     small = load_encoder(tiny_model, Settings(batch_size=2))
     large = load_encoder(tiny_model, Settings(batch_size=64))
     assert small.fingerprint == large.fingerprint
-    squares = [small.prepare(draw_product("box", "red", seed=seed)) for seed in range(5)]
-    np.testing.assert_allclose(
-        small.encode_images(squares), large.encode_images(squares), atol=1e-4
-    )
+    inputs = [small.prepare(draw_product("box", "red", seed=seed)) for seed in range(5)]
+    np.testing.assert_allclose(small.encode_images(inputs), large.encode_images(inputs), atol=1e-4)
 
 
 def test_nothing_to_encode_gives_no_rows(tiny_encoder: Encoder) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from retrieval.encoders import Encoder, load_encoder, loading_message, parse_model_name
 from retrieval.encoders.openvino.cache import META, export_folder, read_export
-from retrieval.encoders.openvino.tokenizer import FILE_NAME, ClipTokenizer
+from retrieval.encoders.openvino.tokenizer import TOKENIZER_FILE, ClipTokenizer
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings, load_settings
 from tests.conftest import CACHE, draw_product
@@ -34,7 +34,7 @@ def slow(tiny_model: str) -> Encoder:
     return load_encoder(tiny_model, Settings(backend="torch", precision="f32"))
 
 
-def squares(encoder: Encoder, count: int) -> Any:
+def inputs(encoder: Encoder, count: int) -> Any:
     return [encoder.prepare(draw_product("mug", "red", seed=seed)) for seed in range(count)]
 
 
@@ -43,9 +43,9 @@ def test_its_vectors_are_those_of_the_model(fast: Encoder, slow: Encoder) -> Non
     assert fast.fingerprint == slow.fingerprint and fast.dim == slow.dim
     made, theirs = fast.encode_texts(TEXTS), slow.encode_texts(TEXTS)
     assert np.einsum("nd,nd->n", made, theirs).min() > 0.999
-    photos = squares(slow, 21)
+    photos = inputs(slow, 21)
     # Pillow and torch round in another way.
-    assert np.abs(np.stack(squares(fast, 21)).astype(int) - np.stack(photos)).max() <= 2
+    assert np.abs(np.stack(inputs(fast, 21)).astype(int) - np.stack(photos)).max() <= 2
     cosines = np.einsum("nd,nd->n", fast.encode_images(photos), slow.encode_images(photos))
     assert cosines.min() > 0.995
     assert fast.cost() == slow.cost()
@@ -56,7 +56,7 @@ def test_torch_in_bf16_gives_the_vectors_of_float32(tiny_model: str, slow: Encod
     """They share a fingerprint, so an index may hold both."""
     half = load_encoder(tiny_model, Settings(backend="torch", precision="bf16"))
     assert half.backend == "torch cpu bf16" and half.fingerprint == slow.fingerprint
-    photos = squares(slow, 8)
+    photos = inputs(slow, 8)
     for made, theirs in (
         (half.encode_images(photos), slow.encode_images(photos)),
         (half.encode_texts(TEXTS), slow.encode_texts(TEXTS)),
@@ -74,7 +74,7 @@ def test_a_text_gives_the_same_whatever_stands_beside_it(fast: Encoder) -> None:
 
 
 def test_many_threads_get_each_its_own(fast: Encoder) -> None:
-    photos = squares(fast, 8)
+    photos = inputs(fast, 8)
     expected = fast.encode_images(photos)
     wrong = []
 
@@ -160,7 +160,7 @@ def tokenizers(fast: Any, slow: Any, tiny_model: str) -> tuple[ClipTokenizer, An
     assert fast.backend != slow.backend
     folder = export_folder(parse_model_name(tiny_model), Settings(cache=CACHE))
     meta = json.loads((folder / META).read_text())
-    assert (folder / FILE_NAME).is_file()
+    assert (folder / TOKENIZER_FILE).is_file()
     return ClipTokenizer.load(folder, meta["start"], meta["end"], meta["context"]), slow.tokenizer
 
 

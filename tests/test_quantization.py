@@ -62,7 +62,7 @@ def test_a_model_that_passes_makes_an_index_that_finds_the_same(
     assert report.name == f"int8:{out}"
     assert all(one.refused is None for one in report.towers.values())
     # It was int8 that ran: vectors near those of before, and not the same.
-    assert all(0.9 < one.nearness.cosine < 0.99999 for one in report.towers.values())
+    assert all(0.9 < one.neighbour_overlap.cosine < 0.99999 for one in report.towers.values())
     built = retrieval.build(shelf, tmp_path / "index", model=report.name)
     assert built.embedded > PRODUCTS
     catalog = retrieval.open(tmp_path / "index")
@@ -173,4 +173,4 @@ def test_its_report_can_be_read_by_programs(quantized: tuple[QuantizeReport, Pat
     told = json.loads(json.dumps(quantized[0].as_dict()))
     assert set(told["towers"]) == {"images", "texts"}
     assert told["photos"] >= PRODUCTS and told["model"] == STARTER
-    assert {"overlap", "cosine", "least"} == set(told["towers"]["images"]["nearness"])
+    assert {"overlap", "cosine", "least"} == set(told["towers"]["images"]["neighbour_overlap"])

@@ -15,7 +15,7 @@ from retrieval.errors import IndexDamaged, QueryError
 from retrieval.settings import INDEX_TYPES
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.ann_tuning import choose_type, exact_ids, most_exact, tune
-from retrieval.storage.folder.ann_updating import Before, take_over
+from retrieval.storage.folder.ann_updating import LiveIndex, update_index
 from retrieval.storage.folder.gallery import Gallery
 
 DIM = 16
@@ -64,7 +64,7 @@ def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
     ids = np.random.default_rng(1).permutation(10_000)[:500].astype(np.int64)
     index = AnnIndex.build(kind, vectors, ids)
     index.save(tmp_path / "x.faiss")
-    loaded = AnnIndex.load(tmp_path / "x.faiss", kind, index.max_width)
+    loaded = AnnIndex.load(tmp_path / "x.faiss", kind, index.max_effort)
     query = vectors[:50].astype(np.float32)
     _, found = loaded.search(query, 20)  # codes alone know the order roughly
     assert (found == ids[:50, None]).any(axis=1).mean() > 0.95
@@ -76,7 +76,7 @@ def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
 def test_a_filter_finds_only_what_passes_and_all_of_it(kind: str, share: float) -> None:
     vectors = clustered(4_000)
     found = gallery(vectors, kind)
-    found.index.width = found.index.max_width
+    found.index.search_effort = found.index.max_effort
     allowed = np.random.default_rng(2).random(4_000) < share
     query = off_cloud(vectors, 1)[0]
     ranking = found.nearest(query, 20, allowed)
@@ -89,7 +89,7 @@ def test_a_filter_finds_only_what_passes_and_all_of_it(kind: str, share: float) 
 def test_few_allowed_rows_are_searched_exactly_even_by_a_poor_index() -> None:
     vectors = clustered(30_000)
     found = gallery(vectors, "ivf")
-    found.index.width = 1
+    found.index.search_effort = 1
     allowed = np.zeros(30_000, dtype=np.bool_)
     allowed[::300] = True
     query = off_cloud(vectors, 1)[0]
@@ -157,13 +157,13 @@ def test_the_width_grows_until_texts_are_found_too() -> None:
     vectors = clustered(5_000)
     ids = np.arange(5_000, dtype=np.int64)
     index = AnnIndex.build("ivf", vectors, ids)
-    index.width = 1
+    index.search_effort = 1
     easy = {"images": vectors[::50].astype(np.float32)}
     tune(index, vectors, ids, easy, goal=0.5)
-    for_photos = index.width
+    for_photos = index.search_effort
     recall = tune(index, vectors, ids, {**easy, "texts": off_cloud(vectors, 100)}, goal=0.99)
     assert recall.worst >= 0.99
-    assert index.width > for_photos
+    assert index.search_effort > for_photos
 
 
 def test_exact_search_in_chunks_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,14 +225,14 @@ def test_scores_are_exact_and_those_of_equal_rows_equal(count: int, dim: int, se
             assert len(set(scores[(vectors[rows] == row).all(axis=1)])) == 1
 
 
-def saved(folder: Path, vectors: npt.NDArray[np.float16], ids: npt.NDArray[np.int64]) -> Before:
+def saved(folder: Path, vectors: npt.NDArray[np.float16], ids: npt.NDArray[np.int64]) -> LiveIndex:
     """A gallery as a generation has it, coded."""
     index = AnnIndex.build("ivf-pq4", vectors, ids)
     tune(index, vectors, ids, {"images": vectors[:100].astype(np.float32)}, 0.98)
     index.save(folder / "images.faiss")
     np.save(folder / "images.ids.npy", ids)
     np.save(folder / "images.vectors.npy", vectors)
-    return Before(folder, "ivf-pq4", index.width, index.depth, len(ids), 0)
+    return LiveIndex(folder, "ivf-pq4", index.search_effort, index.rescore_depth, len(ids), 0)
 
 
 def test_a_few_changes_do_not_build_the_index_anew(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_few_changes_do_not_build_the_index_anew(tmp_path: Path) -> None:
     now, names = np.delete(vectors, np.arange(40), axis=0), np.delete(ids, np.arange(40))
     now[100] = -now[100]  # the same id, another vector
     now, names = np.vstack([now, clustered(30, seed=5)]), np.append(names, np.arange(9_000, 9_030))
-    taken = take_over(before, "images", "ivf-pq4", now, names)
+    taken = update_index(before, "images", "ivf-pq4", now, names)
     assert taken is not None and taken.changed == 40 + 1 + 1 + 30
     assert np.array_equal(taken.index.ids(), names)
     found = Gallery(taken.index, now, names, np.arange(len(names), dtype=np.int32))
@@ -259,13 +259,13 @@ def test_many_changes_another_type_or_a_damaged_file_build_it_anew(tmp_path: Pat
     vectors = clustered(1_000)
     ids = np.arange(1_000, dtype=np.int64)
     before = saved(tmp_path, vectors, ids)
-    assert take_over(before, "images", "ivf-pq4", vectors, ids) is not None
-    assert take_over(before, "images", "ivf-pq4", vectors[200:], ids[200:]) is None
+    assert update_index(before, "images", "ivf-pq4", vectors, ids) is not None
+    assert update_index(before, "images", "ivf-pq4", vectors[200:], ids[200:]) is None
     drifted = replace(before, changed=99)
-    assert take_over(drifted, "images", "ivf-pq4", vectors[2:], ids[2:]) is None
-    assert take_over(before, "images", "flat", vectors, ids) is None
+    assert update_index(drifted, "images", "ivf-pq4", vectors[2:], ids[2:]) is None
+    assert update_index(before, "images", "flat", vectors, ids) is None
     (tmp_path / "images.faiss").write_bytes(b"no index")
-    assert take_over(before, "images", "ivf-pq4", vectors, ids) is None
+    assert update_index(before, "images", "ivf-pq4", vectors, ids) is None
 
 
 def test_pages_of_coded_neighbours_come_from_one_list() -> None:

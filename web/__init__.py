@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         doc_prefix="/docs",
         validation_error_status=422,
-        validation_error_model=problems.Problem,
+        validation_error_model=problems.ProblemDetails,
         validation_error_callback=problems.of_validation,
     )
     app.request_class = InMemoryRequest

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from retrieval.errors import ImageError
-from web.problems import Problem
-from web.search_params import Asked, Described, search
+from web.problems import ProblemDetails
+from web.search_params import Described, SearchParams, search
 from web.site import site
 
 
@@ -72,13 +72,13 @@ class ProductOut(BaseModel):
     words: list[str] = Field(description="words that it goes by")
 
 
-class Named(Described):
+class ProductPath(Described):
     """The id of a product, as its source names it."""
 
     product_id: str = Field(max_length=1_000)
 
 
-class UploadNamed(Described):
+class UploadPath(Described):
     """The id of an uploaded photo, as its address says it."""
 
     photo_id: str = Field(max_length=100)
@@ -118,11 +118,11 @@ class Page(Strict):
     offset: int = Field(0, ge=0, le=1_000_000)
 
 
-class Searched(Strict, Asked):
+class SearchQuery(Strict, SearchParams):
     """A search by words or by likeness."""
 
 
-class Uploaded(Searched):
+class PhotoSearchForm(SearchQuery):
     """A search by photo: the same fields, and the photo itself."""
 
     image: list[FileStorage] = Field([], max_length=8, description="photos; several are averaged")
@@ -131,7 +131,7 @@ class Uploaded(Searched):
 _ERRORS: Any = {
     code: {
         "description": what,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        "content": {"application/problem+json": {"schema": ProblemDetails.model_json_schema()}},
     }
     for code, what in (
         ("400", "the query makes no sense"),
@@ -154,13 +154,13 @@ blueprint = APIBlueprint(
 
 
 @blueprint.get("/search", responses={"200": ResultOut})
-def search_by_words(query: Searched) -> Response:
+def search_by_words(query: SearchQuery) -> Response:
     """Search by words, or by likeness to products."""
     return jsonify(shown(search(site(), query).as_dict()))
 
 
 @blueprint.post("/search", responses={"200": ResultOut})
-def search_by_photo(form: Uploaded) -> Response:
+def search_by_photo(form: PhotoSearchForm) -> Response:
     """Search by a photo, by words, or by both."""
     # Of a part without a filename the form makes whatever it reads in it: text, number, list.
     files = request.files.getlist("image")
@@ -171,14 +171,14 @@ def search_by_photo(form: Uploaded) -> Response:
 
 
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
-def similar(path: Named, query: Page) -> Response:
+def similar(path: ProductPath, query: Page) -> Response:
     """Products like this one."""
     found = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
     return jsonify(shown(found.as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
-def product(path: Named) -> Response:
+def product(path: ProductPath) -> Response:
     """One product; its ETag changes when it does."""
     found = site().searcher.product(path.product_id)
     images = [photo_address(found.id, position) for position in range(len(found.images))]
@@ -192,7 +192,7 @@ def product(path: Named) -> Response:
     responses={"204": None, "401": _ERRORS["401"], "403": _ERRORS["403"]},
     security=[{"token": []}],
 )
-def forget_upload(path: UploadNamed) -> tuple[str, int]:
+def forget_upload(path: UploadPath) -> tuple[str, int]:
     """Forgets a photo that a visitor uploaded on the site; it is kept for a week otherwise."""
     site().uploads.forget(path.photo_id)
     return "", 204

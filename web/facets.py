@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.searching.results import Hit
-from web.search_params import FACET_DEPTH, Asked, search
+from web.search_params import FACET_DEPTH, SearchParams, search
 from web.site import Site
 
 FACETS = ("category", "brand")
@@ -53,7 +53,9 @@ class Counted:
     prices: list[PriceRange]
 
 
-def count_facets(site: Site, asked: Asked, photos: Sequence[bytes], best: Sequence[Hit]) -> Counted:
+def count_facets(
+    site: Site, asked: SearchParams, photos: Sequence[bytes], best: Sequence[Hit]
+) -> Counted:
     """Each field counted over what all the other filters leave.
 
     So the values beside a chosen one stay to be seen, and those of other fields fit with it.
@@ -78,7 +80,7 @@ def _place(name: str) -> int:
     return FACETS.index(name) if name in FACETS else len(FACETS)
 
 
-def _chosen(asked: Asked) -> list[tuple[str, dict[str, Any]]]:
+def _chosen(asked: SearchParams) -> list[tuple[str, dict[str, Any]]]:
     """Fields that are filtered by, each with what frees the search of its filter."""
     found: list[tuple[str, dict[str, Any]]] = [
         (name, {name: []}) for name in FACETS if any(getattr(asked, name))

@@ -16,7 +16,7 @@ from retrieval.searching.results import Hit
 from web.api import photo_address
 from web.facets import Facet, PriceRange, count_facets
 from web.map import HEIGHT, WIDTH, drawing
-from web.search_params import FACET_DEPTH, MAX_WORDS, SORTS, Asked, search
+from web.search_params import FACET_DEPTH, MAX_WORDS, SORTS, SearchParams, search
 from web.site import site
 
 PAGE = 24
@@ -154,13 +154,15 @@ def _filled(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ("", [], None, [""])}
 
 
-def _asked() -> Asked:
+def _asked() -> SearchParams:
     values: dict[str, Any] = {n: request.args[n] for n in SINGLES if request.args.get(n)}
     values |= {
         name: request.args.getlist(name) for name in ("q", "minus", *LISTS) if name in request.args
     }
     try:
-        return Asked.model_validate({k: v for k, v in values.items() if k not in ("photo", "sort")})
+        return SearchParams.model_validate(
+            {k: v for k, v in values.items() if k not in ("photo", "sort")}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise QueryError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -180,7 +182,7 @@ def _page_number() -> int:
     return int(text[:9])
 
 
-def _results(asked: Asked, photos: Sequence[bytes]) -> Results:
+def _results(asked: SearchParams, photos: Sequence[bytes]) -> Results:
     number, sort = _page_number(), _sort()
     best = search(site(), asked, photos, limit=FACET_DEPTH, offset=0)
     start = (number - 1) * PAGE

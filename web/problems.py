@@ -36,7 +36,7 @@ _STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
 )
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """RFC 9457; `type` ends with the name of the engine's error where it is one of those."""
 
     type: str = "about:blank"
@@ -70,7 +70,7 @@ def answer(
     if machine is None:
         machine = request.path.startswith(PROGRAMS)
     told = "about:blank" if kind is None else TYPES + kind.__name__
-    problem = Problem(type=told, title=status.phrase, status=int(status), detail=detail)
+    problem = ProblemDetails(type=told, title=status.phrase, status=int(status), detail=detail)
     if machine:
         body = problem.model_dump_json()
         return Response(body, status=int(status), content_type=TYPE)

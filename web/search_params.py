@@ -38,7 +38,7 @@ class Described(BaseModel):
     _schema: ClassVar[dict[str, Any]]
 
 
-class Asked(Described):
+class SearchParams(Described):
     """Parameters of a search, all optional; one of `q`, `like` or a photo must be there."""
 
     q: list[Words] = Field([], max_length=8, description="words; several are averaged")
@@ -100,7 +100,9 @@ class Asked(Described):
         return filters_from(fields) + filters_from([one for one in self.where if one])
 
 
-def search(site: Site, asked: Asked, photos: Sequence[bytes] = (), **changes: Any) -> SearchResult:
+def search(
+    site: Site, asked: SearchParams, photos: Sequence[bytes] = (), **changes: Any
+) -> SearchResult:
     """Raises what `Searcher.search` raises."""
     options: dict[str, Any] = {
         "text": asked.q,

@@ -1,5 +1,5 @@
 """Fits a small adapter to the catalog that it will serve, and adopts it only where that helps."""
 
-from retrieval.adaptation.adapting import AdaptReport, Scores, adapt, remove
+from retrieval.adaptation.adapting import AdaptReport, FoldScores, adapt, remove
 
-__all__ = ["AdaptReport", "Scores", "adapt", "remove"]
+__all__ = ["AdaptReport", "FoldScores", "adapt", "remove"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.adaptation.pairs import Pairs, catalog_pairs, folds, why_unfit
+from retrieval.adaptation.pairs import Pairs, folds, training_pairs, why_unfit
 from retrieval.common.adapter import Adapter
 from retrieval.common.progress import Progress, Task
 from retrieval.common.vectors import spread_evenly
@@ -34,13 +34,13 @@ from retrieval.storage.folder.catalog import (
     remove_adapter,
     stored_adapter,
 )
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.folder.generation_folders import Generations, live_manifest
 from retrieval.storage.folder.publishing import publish
 from retrieval.storage.models import EncoderRow
 
 if TYPE_CHECKING:
-    from retrieval.adaptation.fitting import Fit, Judge
+    from retrieval.adaptation.fitting import FittedAdapter, Judge
 
 FOLDS = 5
 JUDGED_QUERIES = 2_000
@@ -50,7 +50,7 @@ Products = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Scores:
+class FoldScores:
     """How some products were found: both directions, and a photo's neighbours by category.
 
     Attributes:
@@ -175,7 +175,7 @@ def remove(settings: Settings, progress: Progress) -> int | None:
 
 def _load(index: Path) -> tuple[EncoderRow, Pairs, bool]:
     """The encoder of an index, what can be learnt from it, and whether it has an adapter."""
-    path = index / FILE_NAME
+    path = index / CATALOG_FILE
     if not path.exists():
         raise IndexMissing(
             f"there is no index in {index}; run `retrieval index SOURCE --index {index}`"
@@ -186,7 +186,7 @@ def _load(index: Path) -> tuple[EncoderRow, Pairs, bool]:
         if encoder is None:
             raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
         adapted = stored_adapter(engine, encoder.id) is not None
-        return encoder, catalog_pairs(engine, encoder), adapted
+        return encoder, training_pairs(engine, encoder), adapted
     finally:
         engine.dispose()
 
@@ -205,8 +205,8 @@ def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Ada
     from retrieval.adaptation import fitting
 
     fold = folds(pairs, FOLDS)
-    before: list[Scores] = []
-    held_out_scores: dict[str, list[Scores]] = {CONTRAST: [], CLOSED: []}
+    before: list[FoldScores] = []
+    held_out_scores: dict[str, list[FoldScores]] = {CONTRAST: [], CLOSED: []}
     stop_scores: dict[str, list[float]] = {CONTRAST: [], CLOSED: []}
     steps: list[int] = []
     with progress.task("fitting and judging", (FOLDS + 1) * fitting.STEPS) as task:
@@ -245,13 +245,13 @@ def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Ada
         ).adapter
 
 
-def _fits(pairs: Pairs, train: Products, judge: Judge, task: Task) -> dict[str, Fit]:
+def _fits(pairs: Pairs, train: Products, judge: Judge, task: Task) -> dict[str, FittedAdapter]:
     from retrieval.adaptation import fitting
 
     closed = fitting.closed_form(pairs, train)
     return {
         CONTRAST: fitting.by_contrast(pairs, train, judge, tick=task.advance),
-        CLOSED: fitting.Fit(closed, 0, judge(closed)),
+        CLOSED: fitting.FittedAdapter(closed, 0, judge(closed)),
     }
 
 
@@ -311,7 +311,7 @@ def _score(
     products: Products | None = None,
     *,
     neighbours: bool = True,
-) -> Scores:
+) -> FoldScores:
     """How `products` (None: all) are found among all photos, and all titles."""
     photos = pairs.photos if adapter is None else adapter.apply("images", pairs.photos)
     texts = pairs.texts if adapter is None else adapter.apply("texts", pairs.texts)
@@ -340,7 +340,7 @@ def _score(
         share = same_category(photos, pairs.photo_products, pairs.categories.tolist(), shown)
     column = None if share is None else share[:, None]
     named = shown[pairs.categories[shown] != ""]
-    return Scores(directions, clusters, column, pairs.groups[pairs.photo_products[named]])
+    return FoldScores(directions, clusters, column, pairs.groups[pairs.photo_products[named]])
 
 
 def _rows_by_product(products: Ints, count: int) -> list[npt.NDArray[np.intp]]:
@@ -354,13 +354,13 @@ def _spread(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     return rows[spread_evenly(len(rows), JUDGED_QUERIES)]
 
 
-def _joined(parts: Sequence[Scores]) -> Scores:
+def _joined(parts: Sequence[FoldScores]) -> FoldScores:
     directions = {name: join([part.directions[name] for part in parts]) for name in DIRECTIONS}
     clusters = {
         name: np.concatenate([part.clusters[name] for part in parts]) for name in DIRECTIONS
     }
     shares = [part.neighbours for part in parts if part.neighbours is not None]
-    return Scores(
+    return FoldScores(
         directions,
         clusters,
         np.concatenate(shares) if shares else None,
@@ -368,7 +368,7 @@ def _joined(parts: Sequence[Scores]) -> Scores:
     )
 
 
-def _compared(before: Scores, after: Scores) -> dict[str, Any]:
+def _compared(before: FoldScores, after: FoldScores) -> dict[str, Any]:
     difference: dict[str, dict[str, Difference]] = {
         name: compare(after.directions[name], before.directions[name], before.clusters[name])
         for name in DIRECTIONS
@@ -386,5 +386,5 @@ def _compared(before: Scores, after: Scores) -> dict[str, Any]:
     }
 
 
-def _mean_mrr(scores: Scores) -> float:
+def _mean_mrr(scores: FoldScores) -> float:
     return float(np.mean([m.by_query["MRR"].mean() for m in scores.directions.values()]))

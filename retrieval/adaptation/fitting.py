@@ -30,7 +30,7 @@ FIRST_SCALE = 20.0
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedAdapter:
     """An adapter, the steps it took, and what the judge gave it (higher is better)."""
 
     adapter: Adapter
@@ -78,7 +78,7 @@ def by_contrast(
     steps: int = STEPS,
     tick: Tick = lambda _: None,
     seed: int = 0,
-) -> Fit:
+) -> FittedAdapter:
     """Residual maps trained with the symmetric contrastive loss of CLIP (Radford et al., 2021).
 
     Products of one group are right answers to each other. Without a judge exactly `steps` are
@@ -99,7 +99,7 @@ def by_contrast(
     shifts = torch.zeros(2, dim, requires_grad=True)
     scale = torch.tensor(float(np.log(FIRST_SCALE)), requires_grad=True)
     optimiser = torch.optim.Adam([maps, shifts, scale], lr=RATE)
-    best = Fit(_adapter(maps, shifts), 0, judge(_adapter(maps, shifts)) if judge else 0.0)
+    best = FittedAdapter(_adapter(maps, shifts), 0, judge(_adapter(maps, shifts)) if judge else 0.0)
     for step in range(1, steps + 1):
         batch = chance.permutation(len(photos))[:BATCH]
         sides = []
@@ -119,11 +119,11 @@ def by_contrast(
             adapter = _adapter(maps, shifts)
             score = judge(adapter)
             if score > best.score:
-                best = Fit(adapter, step, score)
+                best = FittedAdapter(adapter, step, score)
             elif step - best.steps >= PATIENCE:
                 tick(steps - step)
                 break
-    return best if judge else Fit(_adapter(maps, shifts), steps, 0.0)
+    return best if judge else FittedAdapter(_adapter(maps, shifts), steps, 0.0)
 
 
 def _contrast(scores: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:

@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.common.progress import Progress
-from retrieval.common.vectors import Nearness, nearness, spread_evenly
+from retrieval.common.vectors import NeighbourOverlap, neighbour_overlap, spread_evenly
 from retrieval.encoders import Vectors, load_encoder, name_from_here
 from retrieval.encoders.names import INT8
 from retrieval.encoders.openvino.cache import COMPILED, IMAGE_MODEL, META, TEXT_MODEL, write_meta
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 from retrieval.encoders.openvino.int8 import quantize_images, quantize_texts
 from retrieval.errors import EncoderError, SourceError
-from retrieval.evaluation.embedding import read_squares
+from retrieval.evaluation.embedding import read_inputs
 from retrieval.evaluation.intervals import Difference, compare
 from retrieval.evaluation.metrics import Measures, measure_vectors
-from retrieval.evaluation.sets import EvaluationSet, catalog_pairs
+from retrieval.evaluation.sets import EvaluationSet, photos_with_texts
 from retrieval.settings import Settings
 from retrieval.storage.folder.generation import LiveReader
 
@@ -47,13 +47,13 @@ class TowerCheck:
     """One tower in int8 beside the same tower as it was, on the catalog.
 
     Attributes:
-        nearness: of its vectors to those of before.
+        neighbour_overlap: of its vectors to those of before.
         recall: title to photo and photo to title, R@10: int8 less before.
         speedup: of a forward pass.
         refused: why it stays as it was, or None.
     """
 
-    nearness: Nearness
+    neighbour_overlap: NeighbourOverlap
     recall: dict[str, Difference]
     speedup: float
     refused: str | None
@@ -104,7 +104,7 @@ def quantize(
     if out.exists() and any(out.iterdir()) and not (out / META).exists():
         raise SourceError(f"{out} is there and holds no model; name a folder that is not there yet")
     reader = LiveReader(settings.index).get()
-    given = catalog_pairs(reader, settings.index, "title")
+    given = photos_with_texts(reader, settings.index, "title")
     if len(given.photos) < LEAST_PHOTOS:
         raise SourceError(
             f"{settings.index} has {len(given.photos)} photos with titles; "
@@ -147,7 +147,7 @@ class _Judge:
     ) -> None:
         rows = spread_evenly(len(given.photos), JUDGED_ON).tolist()
         sample = given.only(rows, [given.photo_keys[row] for row in rows])
-        readable, self._squares = read_squares(sample, before, settings, progress)
+        readable, self._squares = read_inputs(sample, before, settings, progress)
         self.given = sample.only(readable, [sample.photo_keys[row] for row in readable])
         self._before, self._progress, self._keep = before, progress, keep
         self._runs: dict[str, tuple[Callable[[OpenVinoEncoder], Vectors], str]] = {
@@ -184,7 +184,7 @@ class _Judge:
             quantize_texts(self._before, [self.given.texts[row] for row in chosen], trial)
 
     def _check(self, side: str, vectors: Vectors, speedup: float) -> TowerCheck:
-        near = nearness(self._vectors[side], vectors)
+        near = neighbour_overlap(self._vectors[side], vectors)
         recall = self._recall({**self._vectors, side: vectors})
         lost = [name for name, one in recall.items() if one.significant and one.value < 0]
         refused = None

@@ -15,7 +15,7 @@ from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
 from retrieval.storage.folder.database import in_chunks
-from retrieval.storage.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.storage.models import EncoderRow, Image, ProductRow, ProductText, Vector
 
 MIN_GROUPS = 100
 MAX_PRODUCTS = 20_000
@@ -54,7 +54,7 @@ class Pairs:
         return len(self.groups)
 
 
-def catalog_pairs(engine: Engine, encoder: EncoderRow) -> Pairs:
+def training_pairs(engine: Engine, encoder: EncoderRow) -> Pairs:
     """The products of a catalog that have both a photo and a text.
 
     Of more than MAX_PRODUCTS an even sample is taken, and only its vectors are read.
@@ -182,14 +182,14 @@ def _read(
     model: type[Image] | type[ProductText],
     products: Ints,
 ) -> _Rows:
-    said = ProductText.field if model is ProductText else Product.category
+    said = ProductText.field if model is ProductText else ProductRow.category
     rows: list[Any] = []
     with engine.connect() as connection:
         for chunk in in_chunks(products.tolist()):
             query = (
                 select(model.product_id, Vector.data, said.label("said"))
                 .join(Vector, Vector.content_hash == model.content_hash)
-                .join(Product, Product.id == model.product_id)
+                .join(ProductRow, ProductRow.id == model.product_id)
                 .where(Vector.encoder_id == encoder.id, model.product_id.in_(chunk))
                 .order_by(model.id)
             )

@@ -13,8 +13,8 @@ from sqlalchemy import insert
 from retrieval.bench.synthetic import clip_like
 from retrieval.encoders import Encoder
 from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
-from retrieval.storage.models import Image, Product, ProductText, Vector
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
+from retrieval.storage.models import Image, ProductRow, ProductText, Vector
 
 ROWS_AT_ONCE = 5_000
 KINDS = ("chair", "lamp", "mug", "vase", "table", "shelf", "bag", "knife", "clock", "bowl")
@@ -25,7 +25,7 @@ SHAPES = ("round", "tall", "small", "folding", "stacking", "curved", "slim", "sq
 def write_catalog(index: Path, products: int, encoder: Encoder) -> None:
     """Writes `catalog.db` with this many products, a photo and a title each, not yet published."""
     cloud = clip_like(products, queries=1)
-    engine = open_catalog(index / FILE_NAME)
+    engine = open_catalog(index / CATALOG_FILE)
     store = CatalogStore(engine)
     encoder_id = store.register_encoder(encoder, encoder.name)
     chance = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def _rows(
     titles = [_title(number) for number in numbers]
     hashes = {kind: [_hash(f"{kind} {key}") for key in keys] for kind in ("photo", "text", "row")}
     yield (
-        Product,
+        ProductRow,
         [
             {
                 "id": number + 1,

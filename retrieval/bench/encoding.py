@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns
 from retrieval.common.products import ProductRecord
-from retrieval.common.vectors import nearness
+from retrieval.common.vectors import neighbour_overlap
 from retrieval.encoders import Encoder, load_encoder, model_before_int8
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.openvino.conversion import TextTower
@@ -61,8 +61,8 @@ def bench_encoding(
     naive = OpenClipEncoder(model_before_int8(name), plain)
     threads = torch.get_num_threads()
     few = photos[:NAIVE_PHOTOS]
-    squares = [fast.prepare(_decoded(path, fast.image_size)) for path in photos]
-    near = nearness(naive.encode_images(squares), fast.encode_images(squares))
+    inputs = [fast.prepare(_decoded(path, fast.image_size)) for path in photos]
+    near = neighbour_overlap(naive.encode_images(inputs), fast.encode_images(inputs))
     torch.set_num_threads(threads)
     yield from in_turns(
         "encode photos",
@@ -75,7 +75,7 @@ def bench_encoding(
                 lambda: _embed(photos, fast, settings), len(photos)
             ),
             f"retrieval, forward only ({fast.backend})": lambda: _rate(
-                lambda: fast.encode_images(squares), len(photos)
+                lambda: fast.encode_images(inputs), len(photos)
             ),
         },
         baseline=("naive torch loop, one by one", "naive torch loop, batches of 32"),
@@ -155,7 +155,7 @@ def _embed(photos: Sequence[Path], encoder: Encoder, settings: Settings) -> None
     waiting: list[Any] = []
     for item in reader.stream(map(_record, photos), None, None):
         assert isinstance(item, Prepared)
-        waiting += item.squares.values()
+        waiting += item.inputs.values()
         if len(waiting) >= settings.batch_size:
             encoder.encode_images(waiting)
             waiting = []

@@ -18,7 +18,7 @@ from retrieval.encoders import Encoder
 from retrieval.indexing.maintenance import rebuild
 from retrieval.settings import Settings
 from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.folder.publishing import publish
 
 CHANGED = 100
@@ -103,7 +103,7 @@ def _one_size(
 
 def _change(settings: Settings, progress: Progress) -> float:
     """Takes some products out, and publishes."""
-    engine = open_catalog(settings.index / FILE_NAME)
+    engine = open_catalog(settings.index / CATALOG_FILE)
     store = CatalogStore(engine)
     try:
         store.remove([f"P-{number:07d}" for number in range(100, 100 + CHANGED)])

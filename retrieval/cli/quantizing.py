@@ -50,6 +50,6 @@ def _show(report: QuantizeReport) -> None:
     for side, one in report.towers.items():
         recall = [f"{100 * change.value:+.1f} points" for change in one.recall.values()]
         verdict = "int8" if one.refused is None else f"as it was: {one.refused}"
-        kept = f"{one.nearness.overlap:.1%}"
+        kept = f"{one.neighbour_overlap.overlap:.1%}"
         table.add_row(side, kept, *recall, f"{one.speedup:.2f}x", verdict)
     console().print(table)

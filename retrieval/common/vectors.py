@@ -27,7 +27,7 @@ def normalise(vectors: npt.NDArray[Any]) -> Vectors:
 
 
 @dataclass(frozen=True)
-class Nearness:
+class NeighbourOverlap:
     """Of the vectors of the same items, made in two ways.
 
     Attributes:
@@ -41,14 +41,14 @@ class Nearness:
     overlap: float
 
 
-def nearness(theirs: Vectors, ours: Vectors) -> Nearness:
+def neighbour_overlap(theirs: Vectors, ours: Vectors) -> NeighbourOverlap:
     """Compares two (n, d), rows of length 1."""
     shared = [
         len(np.intersect1d(a, b)) / len(a)
         for a, b in zip(_neighbours(theirs), _neighbours(ours), strict=True)
     ]
     cosines = np.einsum("nd,nd->n", theirs, ours)
-    return Nearness(
+    return NeighbourOverlap(
         round(float(cosines.mean()), 5),
         round(float(cosines.min()), 5),
         round(float(np.mean(shared)), 4),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retrieval.common.vectors import Vectors, normalise
-from retrieval.encoders.base import Encoder, EncoderDetails, Square
+from retrieval.encoders.base import Encoder, EncoderDetails, ModelInput
 from retrieval.encoders.loading import (
     check_model_name,
     list_models,
@@ -18,7 +18,7 @@ __all__ = [
     "STARTER",
     "Encoder",
     "EncoderDetails",
-    "Square",
+    "ModelInput",
     "Vectors",
     "check_model_name",
     "list_models",

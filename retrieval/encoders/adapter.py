@@ -8,7 +8,7 @@ from PIL import Image
 
 from retrieval.common.adapter import Adapter
 from retrieval.common.vectors import Vectors
-from retrieval.encoders.base import Encoder, EncoderDetails, Square
+from retrieval.encoders.base import Encoder, EncoderDetails, ModelInput
 
 
 def shown_name(model: str, *, adapted: bool) -> str:
@@ -29,11 +29,11 @@ class AdaptedEncoder:
         self.details: EncoderDetails = base.details
         self.fingerprint = adapter.fingerprint(base.fingerprint)
 
-    def prepare(self, pixels: Image.Image) -> Square:
+    def prepare(self, pixels: Image.Image) -> ModelInput:
         return self.base.prepare(pixels)
 
-    def encode_images(self, squares: Sequence[Square]) -> Vectors:
-        return self.adapter.apply("images", self.base.encode_images(squares))
+    def encode_images(self, inputs: Sequence[ModelInput]) -> Vectors:
+        return self.adapter.apply("images", self.base.encode_images(inputs))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         return self.adapter.apply("texts", self.base.encode_texts(texts))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from retrieval.common.vectors import Vectors
 
-Square = npt.NDArray[np.uint8]
+ModelInput = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Encoder(Protocol):
         """Identifies the vectors this encoder makes; see `EncoderDetails.fingerprint`."""
         ...
 
-    def prepare(self, pixels: Image.Image) -> Square:
+    def prepare(self, pixels: Image.Image) -> ModelInput:
         """The model's input for an upright RGB image: uint8 (3, h, w). Safe in any thread."""
         ...
 
-    def encode_images(self, squares: Sequence[Square]) -> Vectors:
+    def encode_images(self, inputs: Sequence[ModelInput]) -> Vectors:
         """Float32 (n, dim), each row of length 1, in the order given."""
         ...
 

@@ -19,7 +19,7 @@ from PIL import Image
 from retrieval.common.deadline import seconds_left
 from retrieval.common.vectors import Vectors
 from retrieval.encoders.adapter import AdaptedEncoder
-from retrieval.encoders.base import Encoder, EncoderDetails, Square
+from retrieval.encoders.base import Encoder, EncoderDetails, ModelInput
 from retrieval.errors import Overtime
 
 JOINED_AT_MOST = 64
@@ -132,11 +132,11 @@ class JoiningEncoder:
         self._known: OrderedDict[str, Vectors] = OrderedDict()
         self._known_lock = threading.Lock()
 
-    def prepare(self, pixels: Image.Image) -> Square:
+    def prepare(self, pixels: Image.Image) -> ModelInput:
         return self.base.prepare(pixels)
 
-    def encode_images(self, squares: Sequence[Square]) -> Vectors:
-        return self._images(squares) if squares else self.base.encode_images(squares)
+    def encode_images(self, inputs: Sequence[ModelInput]) -> Vectors:
+        return self._images(inputs) if inputs else self.base.encode_images(inputs)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if not texts:

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from retrieval.common.vectors import Vectors, normalise
-from retrieval.encoders.base import EncoderDetails, Square
+from retrieval.encoders.base import EncoderDetails, ModelInput
 from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.openvino.runtime import bf16_runs_here
@@ -82,11 +82,11 @@ class OpenClipEncoder:
         self.fingerprint = self.details.fingerprint()
         self.dim = int(self.encode_texts(["a"]).shape[1])
 
-    def prepare(self, pixels: Image.Image) -> Square:
+    def prepare(self, pixels: Image.Image) -> ModelInput:
         return fit_square(pixels, self.image_size, self._fit, self._resize)
 
-    def encode_images(self, squares: Sequence[Square]) -> Vectors:
-        return self._in_batches(squares, self._image_batch)
+    def encode_images(self, inputs: Sequence[ModelInput]) -> Vectors:
+        return self._in_batches(inputs, self._image_batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         limit = max(1, self.context - SPECIAL_TOKENS)
@@ -121,8 +121,8 @@ class OpenClipEncoder:
             batches = [run(items[start : start + self._batch_size]) for start in starts]
         return normalise(np.concatenate(batches))
 
-    def _image_batch(self, squares: Sequence[Square]) -> Any:
-        pixels = torch.from_numpy(np.stack(squares)).to(self._device).float()
+    def _image_batch(self, inputs: Sequence[ModelInput]) -> Any:
+        pixels = torch.from_numpy(np.stack(inputs)).to(self._device).float()
         if self._half:  # the order that convolutions in half precision are made for
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         return self.model.encode_image((pixels - self.mean) * self.scale).float().cpu().numpy()

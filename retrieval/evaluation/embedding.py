@@ -12,14 +12,14 @@ from sqlalchemy import select
 
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.common.progress import Progress
-from retrieval.encoders import Encoder, Square, Vectors, normalise
+from retrieval.encoders import Encoder, ModelInput, Vectors, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.sets import EvaluationSet
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 from retrieval.storage.folder.catalog import text_hash
-from retrieval.storage.folder.database import FILE_NAME, in_chunks, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, in_chunks, open_catalog
 from retrieval.storage.models import EncoderRow, Vector
 
 TEXTS_AT_ONCE = 256
@@ -104,21 +104,21 @@ def embed(
     )
 
 
-def read_squares(
+def read_inputs(
     given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
-) -> tuple[list[int], list[Square]]:
+) -> tuple[list[int], list[ModelInput]]:
     """The photos of a set that can be read: their rows, and each as the encoder prepares it."""
     records = (_record(given.base, row, photo) for row, photo in enumerate(given.photos))
     rows: list[int] = []
-    squares: list[Square] = []
+    inputs: list[ModelInput] = []
     with progress.task("reading photos", len(given.photos)) as task:
         for item in SourceReader(given.base, settings, encoder).stream(records, None, None):
             task.advance()
             assert isinstance(item, Prepared)
             if not item.rejects:
                 rows.append(int(item.record.key))
-                squares += item.squares.values()
-    return rows, squares
+                inputs += item.inputs.values()
+    return rows, inputs
 
 
 def in_common(sets: Sequence[Embedded]) -> list[Embedded]:
@@ -151,7 +151,7 @@ def _look_at(
     """
     if not numbers:
         return
-    waiting: dict[str, Square] = {}
+    waiting: dict[str, ModelInput] = {}
 
     def flush() -> None:
         vectors = encoder.encode_images(list(waiting.values()))
@@ -171,7 +171,7 @@ def _look_at(
                 yield number, Reject(row, None, "image", first.value, first.reason)
                 continue
             yield number, item.images[0].content_hash
-            new = {key: square for key, square in item.squares.items() if key not in made}
+            new = {key: square for key, square in item.inputs.items() if key not in made}
             waiting.update(new)
             if len(waiting) >= settings.batch_size:
                 flush()
@@ -217,7 +217,7 @@ def _hashes(texts: Sequence[str]) -> list[str]:
 
 def _stored(index: Path, fingerprint: str, hashes: Sequence[str]) -> dict[str, Vectors]:
     """Vectors that the catalog holds for these content hashes, by the model with `fingerprint`."""
-    path = index / FILE_NAME
+    path = index / CATALOG_FILE
     found: dict[str, Vectors] = {}
     if not path.exists():
         return found

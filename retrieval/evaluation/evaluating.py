@@ -36,7 +36,7 @@ from retrieval.evaluation.metrics import (
     measure_vectors,
     same_category,
 )
-from retrieval.evaluation.sets import EvaluationSet, catalog_pairs, read_pairs
+from retrieval.evaluation.sets import EvaluationSet, photos_with_texts, read_pairs
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
 from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
@@ -180,7 +180,7 @@ def evaluate(
         given = read_pairs(pairs)
     else:
         assert searcher is not None
-        given = catalog_pairs(searcher.reader, settings.index, queries)
+        given = photos_with_texts(searcher.reader, settings.index, queries)
     loaded = [
         _load(name, searcher, given, settings, progress) for name in (settings.model, *compare_with)
     ]

@@ -18,7 +18,7 @@ from retrieval.sources import Reject, open_table
 from retrieval.sources.columns import ALIASES, find_column
 from retrieval.storage.folder.catalog import text_hash
 from retrieval.storage.folder.generation import Reader
-from retrieval.storage.models import Image, Product, ProductText
+from retrieval.storage.models import Image, ProductRow, ProductText
 
 Relevant = list[npt.NDArray[np.intp]]
 
@@ -131,7 +131,7 @@ def read_pairs(path: Path) -> EvaluationSet:
     return builder.built(path)
 
 
-def catalog_pairs(reader: Reader, index: Path, field_name: str) -> EvaluationSet:
+def photos_with_texts(reader: Reader, index: Path, field_name: str) -> EvaluationSet:
     """The texts of a catalog's products (`title` or `description`) with their photos.
 
     Raises:
@@ -142,8 +142,8 @@ def catalog_pairs(reader: Reader, index: Path, field_name: str) -> EvaluationSet
         .where(ProductText.field == field_name)
         .order_by(ProductText.id)
     )
-    images = select(Image.id, Image.product_id, Image.path, Image.content_hash, Product.category)
-    images = images.join(Product, Product.id == Image.product_id).order_by(Image.id)
+    images = select(Image.id, Image.product_id, Image.path, Image.content_hash, ProductRow.category)
+    images = images.join(ProductRow, ProductRow.id == Image.product_id).order_by(Image.id)
     with reader.snapshot.engine.connect() as connection:
         words = {row.product_id: row.content for row in connection.execute(texts)}
         rows = [row for row in connection.execute(images) if row.product_id in words]

@@ -11,7 +11,7 @@ from retrieval.indexing.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
 from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 
 
 def settings_of_index(settings: Settings) -> Settings:
@@ -20,7 +20,7 @@ def settings_of_index(settings: Settings) -> Settings:
     They are read from the catalog, not from a generation: one that is damaged must not make
     the next run take the bundled model instead. A new index takes the bundled one.
     """
-    path = settings.index / FILE_NAME
+    path = settings.index / CATALOG_FILE
     active = None
     if path.exists():
         engine = open_catalog(path)

@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, Encoder, portable_name
-from retrieval.encoders.base import Square
+from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
 from retrieval.storage.entities import Manifest, ProductChange
 from retrieval.storage.folder.catalog import CatalogStore, text_hash
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.folder.generation_folders import Generations, live_manifest
 from retrieval.storage.folder.lock import writing
 from retrieval.storage.folder.publishing import publish
@@ -108,7 +108,7 @@ class Indexer:
     def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
         """What `run` would do, photos decoded, but no model loaded and nothing written."""
         with contextlib.ExitStack() as stack:
-            known = (self._index / FILE_NAME).exists()
+            known = (self._index / CATALOG_FILE).exists()
             store = stack.enter_context(self._open_store()) if known else None
             active = store.active_encoder() if store else None
             name = self._settings.model and portable_name(self._settings.model, self._index)
@@ -127,7 +127,7 @@ class Indexer:
 
     @contextlib.contextmanager
     def _open_store(self) -> Iterator[CatalogStore]:
-        engine = open_catalog(self._index / FILE_NAME)
+        engine = open_catalog(self._index / CATALOG_FILE)
         try:
             yield CatalogStore(engine)
         finally:
@@ -223,7 +223,7 @@ class _Run:
             self._tally.report.reused += len(prepared.images) + len(prepared.record.texts)
             return
         self._batch.append(prepared)
-        self._squares += len(prepared.squares)
+        self._squares += len(prepared.inputs)
         self._texts += len(prepared.record.texts)
         full = self._squares >= self._settings.batch_size or self._texts >= TEXTS_A_COMMIT
         if full or len(self._batch) >= PRODUCTS_A_COMMIT:
@@ -233,14 +233,14 @@ class _Run:
         """Embeds what the batch lacks and writes it all in one transaction."""
         if not self._batch:
             return
-        squares: dict[str, Square] = {}
+        inputs: dict[str, ModelInput] = {}
         texts: dict[str, str] = {}
         for prepared in self._batch:
-            squares.update(prepared.squares)
+            inputs.update(prepared.inputs)
             texts.update({text_hash(content): content for _, content in prepared.record.texts})
-        known = self._store.known_vectors([*squares, *texts], self._encoder_id)
+        known = self._store.known_vectors([*inputs, *texts], self._encoder_id)
         vectors = self._embed(
-            {key: square for key, square in squares.items() if key not in known},
+            {key: square for key, square in inputs.items() if key not in known},
             {key: content for key, content in texts.items() if key not in known},
         )
         items = sum(len(p.images) + len(p.record.texts) for p in self._batch)
@@ -251,16 +251,16 @@ class _Run:
         self._batch, self._squares, self._texts = [], 0, 0
 
     def _embed(
-        self, squares: dict[str, Square], texts: dict[str, str]
+        self, inputs: dict[str, ModelInput], texts: dict[str, str]
     ) -> dict[str, npt.NDArray[np.float32]]:
         vectors: dict[str, npt.NDArray[np.float32]] = {}
-        if squares:
-            made = self._encoder.encode_images(list(squares.values()))
-            vectors.update(zip(squares, made, strict=True))
+        if inputs:
+            made = self._encoder.encode_images(list(inputs.values()))
+            vectors.update(zip(inputs, made, strict=True))
         if texts:
             made = self._encoder.encode_texts(list(texts.values()))
             vectors.update(zip(texts, made, strict=True))
-        self._embedded_images += len(squares)
+        self._embedded_images += len(inputs)
         return vectors
 
     def _publish(self) -> Manifest:

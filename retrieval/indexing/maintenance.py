@@ -16,7 +16,7 @@ from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.settings import Settings
 from retrieval.storage.entities import Manifest, Problem
 from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.folder.generation_folders import Generations
 from retrieval.storage.folder.lock import writing
 from retrieval.storage.folder.publishing import publish
@@ -146,7 +146,7 @@ def rollback(settings: Settings, number: int | None = None) -> int:
 @contextlib.contextmanager
 def writable_store(settings: Settings) -> Iterator[CatalogStore]:
     """The catalog of an index, while nobody else may write; raises IndexMissing, IndexLocked."""
-    path = settings.index / FILE_NAME
+    path = settings.index / CATALOG_FILE
     if not path.exists():
         raise IndexMissing(f"there is no index in {settings.index}; run `retrieval index SOURCE`")
     with writing(settings.index, settings.lock_timeout):

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from retrieval.common.text import is_unicode
-from retrieval.encoders.base import Encoder, Square
+from retrieval.encoders.base import Encoder, ModelInput
 from retrieval.errors import ImageError
 from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
@@ -38,7 +38,7 @@ class Prepared:
 
     Attributes:
         images: its photos, those that could be read.
-        squares: content hash -> the model's input, for photos that were decoded.
+        inputs: content hash -> the model's input, for photos that were decoded.
         rejects: what of it was left out.
         touched: it is new, or its content differs from what is stored.
         decoded: photos that had to be decoded, as no vector of them is known.
@@ -50,7 +50,7 @@ class Prepared:
     record: ProductRecord
     stored: StoredProduct | None
     images: tuple[StoredImage, ...]
-    squares: dict[str, Square]
+    inputs: dict[str, ModelInput]
     rejects: tuple[Reject, ...]
     touched: bool
     decoded: int
@@ -120,7 +120,7 @@ class SourceReader:
         by_path = {image.path: image for image in stored.images} if stored else {}
         by_file = {image.file_hash: image for image in stored.images} if stored else {}
         images: list[StoredImage] = []
-        squares: dict[str, Square] = {}
+        inputs: dict[str, ModelInput] = {}
         decoded = 0
         rejects = list(record.rejects)
         for said in record.images:
@@ -132,15 +132,15 @@ class SourceReader:
             images.append(image)
             decoded += not any(image.content_hash == one.content_hash for one in known)
             if square is not None:
-                squares[image.content_hash] = square
+                inputs[image.content_hash] = square
         touched = stored is None or _differs(record, stored, images)
         same_files = stored is not None and tuple(images) == stored.images
-        complete = stored is not None and stored.texts_have_vectors and not squares
+        complete = stored is not None and stored.texts_have_vectors and not inputs
         return Prepared(
             record=record,
             stored=stored,
             images=tuple(images),
-            squares=squares,
+            inputs=inputs,
             rejects=tuple(rejects),
             touched=touched,
             decoded=decoded,
@@ -155,7 +155,7 @@ class SourceReader:
         said: str,
         by_path: dict[str, StoredImage],
         by_file: dict[str, StoredImage],
-    ) -> tuple[StoredImage, Square | None]:
+    ) -> tuple[StoredImage, ModelInput | None]:
         path = find_image(base, said)
         relative = self._relative(path)
         known = by_path.get(relative)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.encoders import Encoder, Square, normalise
+from retrieval.encoders import Encoder, ModelInput, normalise
 from retrieval.errors import NotFound, QueryError
 from retrieval.images.files import opener
 from retrieval.searching.lexical import most_bm25, query_words, telling_words
@@ -55,7 +55,7 @@ class Source(Protocol):
 
     def encoder_of(self, reader: Reader) -> Encoder: ...
 
-    def read_image(self, image: ImageInput, encoder: Encoder) -> Square: ...
+    def read_image(self, image: ImageInput, encoder: Encoder) -> ModelInput: ...
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,11 @@ class Answer:
         if query.texts or query.images or query.minus:
             encoder = self._source.encoder_of(self._reader)
             with self._stage("decode"):
-                squares = [self._source.read_image(image, encoder) for image in query.images]
+                inputs = [self._source.read_image(image, encoder) for image in query.images]
             with self._stage("encode"):
-                photos = encoder.encode_images(squares)
+                photos = encoder.encode_images(inputs)
                 words = encoder.encode_texts([*query.texts, *query.minus])
-            weight = query.weights["image"] / max(1, len(squares))
+            weight = query.weights["image"] / max(1, len(inputs))
             parts += [Part("image", vector, weight) for vector in photos]
             wanted, unwanted = words[: len(query.texts)], words[len(query.texts) :]
             for vectors, weight in (

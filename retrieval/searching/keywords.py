@@ -22,7 +22,7 @@ _STEP = re.compile(r"[/>]")
 _WORD = re.compile(r"[^\W\d_][\w'-]*[^\W_]", re.UNICODE)
 
 
-def words_of(
+def keywords_of(
     product: Card,
     likes: Sequence[Card],
     products: int,

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.encoders import Encoder, Square, load_encoder, name_from_here
+from retrieval.encoders import Encoder, ModelInput, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch, NotFound
 from retrieval.images.decoding import decode_photo, upright_rgb
 from retrieval.images.files import opener, read_photo_bytes
 from retrieval.searching.answering import Answer
-from retrieval.searching.keywords import words_of
+from retrieval.searching.keywords import keywords_of
 from retrieval.searching.query import ImageInput, Query, make_query
 from retrieval.searching.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
@@ -143,7 +143,7 @@ class Searcher:
                 raise NotFound(f"there is no product {key!r}")
             cards = snapshot.cards([found for found in ids if found is not None])
             product = cards.pop(ids[0])
-            return words_of(
+            return keywords_of(
                 product, list(cards.values()), len(snapshot.key_order), snapshot.holding
             )
 
@@ -224,7 +224,7 @@ class Searcher:
             self._loaded = (name, fit, JoiningEncoder(load_encoder(name, settings)))
         return self._loaded[2]
 
-    def read_image(self, image: ImageInput, encoder: Encoder) -> Square:
+    def read_image(self, image: ImageInput, encoder: Encoder) -> ModelInput:
         """The encoder's input for a photo of a query; raises ImageError."""
         if isinstance(image, str | Path):
             try:
@@ -236,6 +236,6 @@ class Searcher:
             return self._decoded(image, encoder)
         return encoder.prepare(upright_rgb(image))
 
-    def _decoded(self, data: bytes, encoder: Encoder) -> Square:
+    def _decoded(self, data: bytes, encoder: Encoder) -> ModelInput:
         limit = self._settings.max_image_pixels
         return encoder.prepare(decode_photo(data, limit, encoder.image_size).pixels)

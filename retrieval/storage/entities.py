@@ -56,17 +56,19 @@ class Card:
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """What a manifest says of one gallery: its index's type, width and depth, its recall@20.
+    """What a manifest says of one gallery: its index's type, and its recall@20.
 
     Attributes:
+        search_effort: how much of it a search visits; 0 where it always visits all.
+        rescore_depth: the least number of neighbours to fetch, and to score again exactly.
         built: vectors that its cells were learnt from; changed: how many came or went since.
     """
 
     vectors: int
     index_type: str
-    width: int
+    search_effort: int
     recall: dict[str, float]
-    depth: int = 0
+    rescore_depth: int = 0
     built: int = 0
     changed: int = 0
 

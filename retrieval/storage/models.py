@@ -14,7 +14,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON}
 
 
-class Product(Base):
+class ProductRow(Base):
     """A product as its source describes it."""
 
     __tablename__ = "product"

@@ -18,8 +18,8 @@ from retrieval.common.progress import Quiet
 from retrieval.errors import IndexMissing
 from retrieval.indexing.maintenance import verify
 from retrieval.settings import load_settings
-from retrieval.storage.folder.database import FILE_NAME, open_catalog
-from retrieval.storage.models import Image, Product, ProductText, Vector
+from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
+from retrieval.storage.models import Image, ProductRow, ProductText, Vector
 from tests.conftest import Shop
 from tests.faults.killing import context, index_and_die, index_source
 
@@ -82,9 +82,9 @@ def answers(index: Path) -> Any:
 
 def contents(index: Path) -> Any:
     """All that the catalog holds, but for primary keys and times."""
-    engine = open_catalog(index / FILE_NAME)
+    engine = open_catalog(index / CATALOG_FILE)
     columns = (
-        (Product.key, Product.title, Product.description, Product.row_hash),
+        (ProductRow.key, ProductRow.title, ProductRow.description, ProductRow.row_hash),
         (Image.content_hash, Image.file_hash, Image.position),
         (ProductText.field, ProductText.content, ProductText.content_hash),
         (Vector.content_hash,),
@@ -97,7 +97,7 @@ def contents(index: Path) -> Any:
 
 def vectors(index: Path) -> dict[str, Any]:
     """Stored vectors by content hash."""
-    engine = open_catalog(index / FILE_NAME)
+    engine = open_catalog(index / CATALOG_FILE)
     with engine.connect() as connection:
         rows = connection.execute(select(Vector.content_hash, Vector.data)).all()
     engine.dispose()

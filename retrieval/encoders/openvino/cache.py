@@ -49,7 +49,7 @@ class Export:
         start, end: tokens around a text; None where open_clip's own tokenizer is needed.
         cost: see `retrieval.encoders.base.Encoder.cost`.
         check: how near the vectors of `images` and `texts` are to the model's own: see
-            `retrieval.common.vectors.Nearness`.
+            `retrieval.common.vectors.NeighbourOverlap`.
     """
 
     details: dict[str, Any]

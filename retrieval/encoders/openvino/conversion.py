@@ -12,7 +12,7 @@ from open_clip.transformer import TextTransformer, text_global_pool
 from PIL import Image
 from torch import nn
 
-from retrieval.common.vectors import Nearness, nearness
+from retrieval.common.vectors import NeighbourOverlap, neighbour_overlap
 from retrieval.encoders.openclip import OpenClipEncoder
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export, write_meta
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
@@ -163,13 +163,13 @@ def _write(exported: Any, shape: list[int], path: Path) -> None:
 
 def _checked(encoder: OpenClipEncoder, folder: Path, export: Export, wanted: str) -> Export:
     """With the precision to run in, and how near the vectors then are; raises EncoderError."""
-    squares = [encoder.prepare(picture) for picture in probes()]
-    seen, read = encoder.encode_images(squares), encoder.encode_texts(PHRASES)
+    inputs = [encoder.prepare(picture) for picture in probes()]
+    seen, read = encoder.encode_images(inputs), encoder.encode_texts(PHRASES)
     for precision in _precisions(wanted):
         fast = OpenVinoEncoder(encoder.name, folder, replace(export, precision=precision))
         found = {
-            "images": nearness(seen, fast.encode_images(squares)),
-            "texts": nearness(read, fast.encode_texts(PHRASES)),
+            "images": neighbour_overlap(seen, fast.encode_images(inputs)),
+            "texts": neighbour_overlap(read, fast.encode_texts(PHRASES)),
         }
         if all(_is_near(one) for one in found.values()):
             check = {side: asdict(one) for side, one in found.items()}
@@ -188,7 +188,7 @@ def _precisions(wanted: str) -> list[str]:
     return ["bf16", "f32"] if bf16_runs_here() else ["f32"]
 
 
-def _is_near(found: Nearness) -> bool:
+def _is_near(found: NeighbourOverlap) -> bool:
     if found.cosine >= SAME_COSINE:
         return True
     return found.cosine >= LEAST_COSINE and found.overlap >= LEAST_OVERLAP

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from retrieval.common.vectors import Vectors, normalise
-from retrieval.encoders.base import EncoderDetails, Square
+from retrieval.encoders.base import EncoderDetails, ModelInput
 from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export
 from retrieval.encoders.openvino.runtime import compiled, run
@@ -59,14 +59,14 @@ class OpenVinoEncoder:
         mode = export.details["preprocess"]["interpolation"]
         self._resize = BulkResize(mode) if bulk else resize_by(Image.Resampling[mode.upper()])
 
-    def prepare(self, pixels: Image.Image) -> Square:
+    def prepare(self, pixels: Image.Image) -> ModelInput:
         return fit_square(pixels, self.image_size, self._fit, self._resize)
 
-    def encode_images(self, squares: Sequence[Square]) -> Vectors:
-        if not len(squares):
+    def encode_images(self, inputs: Sequence[ModelInput]) -> Vectors:
+        if not len(inputs):
             return np.empty((0, self.dim), dtype=np.float32)
-        starts = range(0, len(squares), IMAGES_A_REQUEST)
-        batches = (np.stack(squares[start : start + IMAGES_A_REQUEST]) for start in starts)
+        starts = range(0, len(inputs), IMAGES_A_REQUEST)
+        batches = (np.stack(inputs[start : start + IMAGES_A_REQUEST]) for start in starts)
         return normalise(run(self._images, batches))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

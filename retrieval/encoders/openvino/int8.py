@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.encoders.base import Square
+from retrieval.encoders.base import ModelInput
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 from retrieval.encoders.openvino.runtime import openvino, quiet
@@ -17,14 +17,14 @@ from retrieval.errors import EncoderError
 IMAGES_A_STEP = 8
 
 
-def quantize_images(encoder: OpenVinoEncoder, squares: Sequence[Square], folder: Path) -> None:
+def quantize_images(encoder: OpenVinoEncoder, inputs: Sequence[ModelInput], folder: Path) -> None:
     """Writes the image tower into `folder`, calibrated on photos as the encoder prepares them.
 
     Raises:
         EncoderError: NNCF is not installed, or cannot do it.
     """
-    starts = range(0, len(squares), IMAGES_A_STEP)
-    items = [np.stack(squares[start : start + IMAGES_A_STEP]) for start in starts]
+    starts = range(0, len(inputs), IMAGES_A_STEP)
+    items = [np.stack(inputs[start : start + IMAGES_A_STEP]) for start in starts]
     _quantize(encoder.folder / IMAGE_MODEL, items, folder / IMAGE_MODEL)
 
 

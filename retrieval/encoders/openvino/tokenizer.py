@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 Tokens = npt.NDArray[np.int64]
 
-FILE_NAME = "tokenizer.json"
+TOKENIZER_FILE = "tokenizer.json"
 REMEMBERED_WORDS = 50_000
 LONGEST_WORD = 30
 # How CLIP cuts a text before it looks for pairs: endings, words, single digits, all else.
@@ -61,7 +61,7 @@ class ClipTokenizer:
 
     @classmethod
     def load(cls, folder: Path, start: int, end: int, context: int) -> ClipTokenizer:
-        return cls(Tokenizer.from_file(str(folder / FILE_NAME)), start, end, context)
+        return cls(Tokenizer.from_file(str(folder / TOKENIZER_FILE)), start, end, context)
 
     @classmethod
     def carried_over(cls, simple: Any, context: int) -> ClipTokenizer | None:
@@ -79,7 +79,7 @@ class ClipTokenizer:
         return made if agree else None
 
     def save(self, folder: Path) -> None:
-        self._tokenizer.save(str(folder / FILE_NAME))
+        self._tokenizer.save(str(folder / TOKENIZER_FILE))
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without those for its start and end."""

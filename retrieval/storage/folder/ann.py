@@ -43,16 +43,18 @@ class AnnIndex:
 
     Attributes:
         kind: one of INDEX_TYPES.
-        width: how much of it a search visits (`nprobe` of ivf, `efSearch` of hnsw); 0 for the
-            exact types, which always visit all.
-        depth: the least number of neighbours to fetch and to score again.
+        search_effort: how much of it a search visits (`nprobe` of ivf, `efSearch` of hnsw); 0
+            for the exact types, which always visit all.
+        rescore_depth: the least number of neighbours to fetch and to score again.
     """
 
-    def __init__(self, index: Any, kind: str, width: int = 0, depth: int = 0) -> None:
+    def __init__(
+        self, index: Any, kind: str, search_effort: int = 0, rescore_depth: int = 0
+    ) -> None:
         self._index = index
         self.kind = kind
-        self.width = width
-        self.depth = depth
+        self.search_effort = search_effort
+        self.rescore_depth = rescore_depth
 
     @classmethod
     def build(cls, kind: str, vectors: npt.NDArray[np.float16], ids: Ids) -> AnnIndex:
@@ -92,27 +94,29 @@ class AnnIndex:
         return int(self._index.ntotal)
 
     @property
-    def max_width(self) -> int:
-        """The width at which a search visits everything."""
+    def max_effort(self) -> int:
+        """The effort at which a search visits everything."""
         if self.kind.startswith("ivf"):
             return int(self._index.nlist)
         return len(self) if self.kind == "hnsw" else 0
 
     def search(
-        self, queries: Floats, k: int, allowed: Ids | None = None, width: int | None = None
+        self, queries: Floats, k: int, allowed: Ids | None = None, search_effort: int | None = None
     ) -> tuple[Floats, Ids]:
         """The `k` nearest of each query, best first.
 
         Args:
             queries: (q, d).
             allowed: only these ids, or None for all.
-            width: instead of the index's own.
+            search_effort: instead of the index's own.
 
         Returns:
             scores (q, k) and ids (q, k); -1 fills up where there are fewer than k.
         """
         selector = None if allowed is None else _selector(allowed)
-        parameters = self._parameters(selector, self.width if width is None else width)
+        parameters = self._parameters(
+            selector, self.search_effort if search_effort is None else search_effort
+        )
         return self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)  # type: ignore[no-any-return]
 
     def ids(self) -> Ids:
@@ -134,7 +138,13 @@ class AnnIndex:
 
     @classmethod
     def load(
-        cls, path: Path, kind: str, width: int, depth: int = 0, *, to_change: bool = False
+        cls,
+        path: Path,
+        kind: str,
+        search_effort: int,
+        rescore_depth: int = 0,
+        *,
+        to_change: bool = False,
     ) -> AnnIndex:
         """Maps the file where its type allows it, so that opening takes no time.
 
@@ -145,18 +155,23 @@ class AnnIndex:
             IndexDamaged: FAISS cannot read the file.
         """
         try:
-            return cls(faiss.read_index(str(path), 0 if to_change else MAPPED), kind, width, depth)
+            return cls(
+                faiss.read_index(str(path), 0 if to_change else MAPPED),
+                kind,
+                search_effort,
+                rescore_depth,
+            )
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise IndexDamaged(
                 f"{path} cannot be read ({reason}); run `retrieval rebuild`"
             ) from None
 
-    def _parameters(self, selector: Any, width: int) -> Any:
+    def _parameters(self, selector: Any, search_effort: int) -> Any:
         if self.kind.startswith("ivf"):
-            return faiss.SearchParametersIVF(sel=selector, nprobe=max(1, width))
+            return faiss.SearchParametersIVF(sel=selector, nprobe=max(1, search_effort))
         if self.kind == "hnsw":
-            return faiss.SearchParametersHNSW(sel=selector, efSearch=max(1, width))
+            return faiss.SearchParametersHNSW(sel=selector, efSearch=max(1, search_effort))
         return faiss.SearchParameters(sel=selector)
 
 

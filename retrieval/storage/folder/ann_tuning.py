@@ -79,7 +79,7 @@ def tune(
         return Recall({name: _recall(index, queries[name], truth[name]) for name in queries})
 
     for effort in _efforts(index):
-        index.width, index.depth = effort
+        index.search_effort, index.rescore_depth = effort
         recall = measure()
         if recall.worst >= goal:
             break
@@ -87,15 +87,15 @@ def tune(
 
 
 def _efforts(index: AnnIndex) -> list[tuple[int, int]]:
-    """Widths, each with its depth, from the least effort to all that can be made."""
-    widths = [index.width]
-    while 0 < widths[-1] < index.max_width:
-        widths.append(min(index.max_width, widths[-1] * 2))
+    """Pairs of search effort and rescore depth, from the least to all that can be done."""
+    efforts = [index.search_effort]
+    while 0 < efforts[-1] < index.max_effort:
+        efforts.append(min(index.max_effort, efforts[-1] * 2))
     if index.kind != CODED:
-        return [(width, index.depth) for width in widths]
-    # Twice the depth costs less than twice the width, and finds what the codes had put too low.
-    deep = [(width, depth) for width in widths for depth in (CODED_DEPTH, 2 * CODED_DEPTH)]
-    return [*deep, (widths[-1], 4 * CODED_DEPTH), (widths[-1], 8 * CODED_DEPTH)]
+        return [(effort, index.rescore_depth) for effort in efforts]
+    # Twice the depth costs less than twice the effort, and finds what the codes had put too low.
+    deep = [(effort, depth) for effort in efforts for depth in (CODED_DEPTH, 2 * CODED_DEPTH)]
+    return [*deep, (efforts[-1], 4 * CODED_DEPTH), (efforts[-1], 8 * CODED_DEPTH)]
 
 
 def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Ids:
@@ -116,6 +116,6 @@ def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Id
 
 def _recall(index: AnnIndex, queries: Floats, truth: Ids) -> float:
     # What a search fetches is rescored exactly, so the recall that counts is of the overfetch.
-    _, found = index.search(queries, max(index.depth, truth.shape[1] * 2 + 16))
+    _, found = index.search(queries, max(index.rescore_depth, truth.shape[1] * 2 + 16))
     hits = sum(len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True))
     return round(hits / truth.size, 4)

@@ -19,34 +19,34 @@ CHANGEABLE = ("ivf", "ivf-sq8", "ivf-pq4")
 
 
 @dataclass(frozen=True)
-class Before:
+class LiveIndex:
     """A gallery as it is live.
 
     Attributes:
         folder: of its generation.
-        kind, width, depth: of its index.
+        kind, search_effort, rescore_depth: of its index.
         built: vectors that it was learnt from; changed: how many came or went since.
     """
 
     folder: Path
     kind: str
-    width: int
-    depth: int
+    search_effort: int
+    rescore_depth: int
     built: int
     changed: int
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class UpdatedIndex:
     """An index that shows the new rows, and how many of its rows changed since it was built."""
 
     index: AnnIndex
     changed: int
 
 
-def take_over(
-    before: Before, name: str, kind: str, vectors: npt.NDArray[np.float16], ids: Ids
-) -> TakenOver | None:
+def update_index(
+    before: LiveIndex, name: str, kind: str, vectors: npt.NDArray[np.float16], ids: Ids
+) -> UpdatedIndex | None:
     """The index of a gallery with `vectors` (n, d) under `ids` (n,), ascending.
 
     None where it must be built anew: another type, too much of it changed, or a damaged file.
@@ -63,11 +63,13 @@ def take_over(
         if changed > CHANGED_SHARE * before.built:
             return None
         path = before.folder / f"{name}.faiss"
-        index = AnnIndex.load(path, kind, before.width, before.depth, to_change=True)
+        index = AnnIndex.load(
+            path, kind, before.search_effort, before.rescore_depth, to_change=True
+        )
     except (OSError, ValueError, IndexDamaged):
         return None
     index.change(gone, vectors[new], ids[new])
-    return TakenOver(index, changed)
+    return UpdatedIndex(index, changed)
 
 
 def _unchanged(

@@ -21,7 +21,7 @@ from retrieval.storage.models import (
     AdapterRow,
     EncoderRow,
     Image,
-    Product,
+    ProductRow,
     ProductText,
     State,
     Vector,
@@ -85,7 +85,7 @@ class CatalogStore:
             return {
                 name: connection.execute(select(func.count()).select_from(model)).scalar_one()
                 for name, model in (
-                    ("products", Product),
+                    ("products", ProductRow),
                     ("images", Image),
                     ("texts", ProductText),
                 )
@@ -94,14 +94,16 @@ class CatalogStore:
     def product_ids(self) -> npt.NDArray[np.int64]:
         """Primary keys of all products, ascending."""
         with self.engine.connect() as connection:
-            found = connection.execute(select(Product.id).order_by(Product.id)).scalars()
+            found = connection.execute(select(ProductRow.id).order_by(ProductRow.id)).scalars()
             return np.fromiter(found, np.int64)
 
     def load(self, keys: Sequence[str], encoder_id: int | None) -> dict[str, StoredProduct]:
         """What is stored of the products with these keys, few enough for one statement."""
         with self.engine.connect() as connection:
             products = connection.execute(
-                select(Product.id, Product.key, Product.row_hash).where(Product.key.in_(keys))
+                select(ProductRow.id, ProductRow.key, ProductRow.row_hash).where(
+                    ProductRow.key.in_(keys)
+                )
             ).all()
             ids = [product.id for product in products]
             images = _images_of(connection, ids, encoder_id)
@@ -150,15 +152,17 @@ class CatalogStore:
     def count_except(self, keys: set[str]) -> int:
         """How many products `remove_except` would drop."""
         with self.engine.connect() as connection:
-            return sum(key not in keys for key in connection.execute(select(Product.key)).scalars())
+            return sum(
+                key not in keys for key in connection.execute(select(ProductRow.key)).scalars()
+            )
 
     def remove_except(self, keys: set[str]) -> int:
         """Drops the products whose key is not among `keys`; returns how many."""
         with self.engine.begin() as connection:
-            stored = connection.execute(select(Product.id, Product.key)).all()
+            stored = connection.execute(select(ProductRow.id, ProductRow.key)).all()
             gone = [row.id for row in stored if row.key not in keys]
             for chunk in in_chunks(gone):
-                connection.execute(delete(Product).where(Product.id.in_(chunk)))
+                connection.execute(delete(ProductRow).where(ProductRow.id.in_(chunk)))
             if gone:
                 bump_revision(connection)
         return len(gone)
@@ -167,7 +171,7 @@ class CatalogStore:
         """Drops the products with these keys."""
         with self.engine.begin() as connection:
             for chunk in in_chunks(keys):
-                connection.execute(delete(Product).where(Product.key.in_(chunk)))
+                connection.execute(delete(ProductRow).where(ProductRow.key.in_(chunk)))
             bump_revision(connection)
 
     def drop_unused_vectors(self) -> int:
@@ -194,7 +198,7 @@ class CatalogStore:
         for ids in in_chunks(product_ids):
             with self.engine.connect() as connection:
                 images = _images_of(connection, ids, None)
-                rows = connection.execute(select(Product).where(Product.id.in_(ids))).all()
+                rows = connection.execute(select(ProductRow).where(ProductRow.id.in_(ids))).all()
             for row in rows:
                 yield ProductRecord(
                     key=row.key,
@@ -242,11 +246,11 @@ def _write_product(connection: Connection, change: ProductChange) -> None:
         "row_hash": record.row_hash,
     }
     if change.stored is None:
-        done = connection.execute(insert(Product).values(**values))
+        done = connection.execute(insert(ProductRow).values(**values))
         product_id = int(done.inserted_primary_key[0])  # type: ignore[index]
     else:
         product_id = change.stored.id
-        connection.execute(update(Product).where(Product.id == product_id).values(**values))
+        connection.execute(update(ProductRow).where(ProductRow.id == product_id).values(**values))
     _write_images(connection, product_id, change.images, new=change.stored is None)
     _write_texts(connection, product_id, record, new=change.stored is None)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from retrieval.errors import CatalogError
 
-FILE_NAME = "catalog.db"
+CATALOG_FILE = "catalog.db"
 BUSY_SECONDS = 30
 SQL_VARIABLES = 500  # a statement of SQLite takes 999 in its oldest builds
 

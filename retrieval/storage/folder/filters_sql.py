@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
 from retrieval.storage.filters import COLUMNS, Filter
-from retrieval.storage.models import Product
+from retrieval.storage.models import ProductRow
 
 SQL_COLUMNS = {
-    "id": Product.key,
-    "title": Product.title,
-    "category": Product.category,
-    "brand": Product.brand,
-    "price": Product.price,
+    "id": ProductRow.key,
+    "title": ProductRow.title,
+    "category": ProductRow.category,
+    "brand": ProductRow.brand,
+    "price": ProductRow.price,
 }
 
 
@@ -35,7 +35,7 @@ def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
 
 def _equals(one: Filter) -> ColumnElement[bool]:
     if one.field == "price":
-        return Product.price == one.number
+        return ProductRow.price == one.number
     if one.field not in COLUMNS:
         return _has_attribute(one.field, lambda value, kind: _same_value(value, kind, one))
     column = SQL_COLUMNS[one.field]
@@ -51,7 +51,7 @@ def _equals(one: Filter) -> ColumnElement[bool]:
 
 def _compares(one: Filter) -> ColumnElement[bool]:
     if one.field == "price":
-        return and_(Product.price.is_not(None), _holds(Product.price, one))
+        return and_(ProductRow.price.is_not(None), _holds(ProductRow.price, one))
     if one.field in COLUMNS:
         column = SQL_COLUMNS[one.field]
         return and_(_is_number(column), _holds(cast(column, Float), one))
@@ -75,7 +75,7 @@ def _has_attribute(
     name: str, test: Callable[[Any, Any], ColumnElement[bool]]
 ) -> ColumnElement[bool]:
     # By json_each, not by a JSON path: a path cannot spell every name that a column may have.
-    each = func.json_each(Product.attributes).table_valued("key", "value", "type")
+    each = func.json_each(ProductRow.attributes).table_valued("key", "value", "type")
     return exists(
         select(1)
         .select_from(each)

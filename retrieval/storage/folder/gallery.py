@@ -64,9 +64,11 @@ class Gallery:
         self._widened: Floats | None = None
 
     @classmethod
-    def load(cls, folder: Path, name: str, kind: str, width: int, depth: int = 0) -> Gallery:
+    def load(
+        cls, folder: Path, name: str, kind: str, search_effort: int, rescore_depth: int = 0
+    ) -> Gallery:
         """Maps the files of a generation; raises IndexDamaged where FAISS's is not readable."""
-        index = AnnIndex.load(folder / f"{name}.faiss", kind, width, depth)
+        index = AnnIndex.load(folder / f"{name}.faiss", kind, search_effort, rescore_depth)
         parts = [
             np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
             for part in ("vectors", "ids", "products")
@@ -134,11 +136,11 @@ class Gallery:
         Coded types give the same number for many k: what is fetched differs with it, and pages
         cut from different lists could repeat or skip.
         """
-        depth = self.index.depth
-        if not depth:
+        rescore_depth = self.index.rescore_depth
+        if not rescore_depth:
             return k * OVERFETCH + 16
-        fetch = depth
-        while fetch < k + depth // 2:
+        fetch = rescore_depth
+        while fetch < k + rescore_depth // 2:
             fetch *= 2
         return fetch
 
@@ -162,10 +164,10 @@ class Gallery:
         # Where fewer rows may be found, more must be visited to find as many. Cells of codes are
         # scanned so fast that all of them are.
         share = 1.0 if rows is None else len(rows) / len(self)
-        width = min(self.index.max_width, math.ceil(self.index.width / share))
+        search_effort = min(self.index.max_effort, math.ceil(self.index.search_effort / share))
         if rows is not None and self.index.kind == CODED:
-            width = self.index.max_width
-        _, ids = self.index.search(query[None], fetch, allowed, width)
+            search_effort = self.index.max_effort
+        _, ids = self.index.search(query[None], fetch, allowed, search_effort)
         return self.positions_of(ids[0][ids[0] >= 0])
 
 

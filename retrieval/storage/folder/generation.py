@@ -15,8 +15,7 @@ from retrieval.indexing.calibration import read_calibration
 from retrieval.storage.entities import CatalogMap, Manifest
 from retrieval.storage.folder.gallery import Gallery
 from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest
-from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.storage.folder.snapshot import Snapshot
+from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
 
 MAP_IDS_FILE = "map.ids.npy"
 MAP_PLACES_FILE = "map.places.npy"
@@ -31,13 +30,15 @@ class Reader:
         """Raises IndexDamaged where a file of it cannot be read."""
         folder = generations.folder(manifest.generation)
         self.manifest = manifest
-        self.snapshot = Snapshot(folder / SNAPSHOT)
+        self.snapshot = Snapshot(folder / SNAPSHOT_FILE)
         # Searches that began before a switch still hold the old reader; its connections are
         # closed when the last of them is done.
         weakref.finalize(self, self.snapshot.close)
         try:
             self.galleries = {
-                name: Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
+                name: Gallery.load(
+                    folder, name, entry.index_type, entry.search_effort, entry.rescore_depth
+                )
                 for name, entry in manifest.galleries.items()
             }
             self.adapter = (

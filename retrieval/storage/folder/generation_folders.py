@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from retrieval.errors import IndexDamaged, IndexMissing, NotFound
 from retrieval.storage.entities import FORMAT, GalleryEntry, Manifest
@@ -22,6 +23,8 @@ MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
+# Keys of manifest.json that are called otherwise here: those in the file are a promise.
+_ENTRY_KEYS = {"width": "search_effort", "depth": "rescore_depth"}
 
 
 class Generations:
@@ -76,7 +79,8 @@ class Generations:
                     f"{FORMAT}; run `retrieval rebuild`"
                 )
             values["galleries"] = {
-                name: GalleryEntry(**entry) for name, entry in values["galleries"].items()
+                name: GalleryEntry(**_renamed(entry, _ENTRY_KEYS))
+                for name, entry in values["galleries"].items()
             }
             return Manifest(**values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -128,7 +132,7 @@ class Generations:
             for path in sorted(folder.iterdir())
         }
         manifest = Manifest(**{**vars(manifest), "files": files})
-        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
+        (folder / MANIFEST).write_text(json.dumps(_as_stored(manifest), indent=1), "utf-8")
         for path in folder.iterdir():
             _sync(path)
         _sync(folder)
@@ -166,6 +170,19 @@ class Generations:
         for folder in partial:
             shutil.rmtree(folder, ignore_errors=True)
         return len(partial)
+
+
+def _as_stored(manifest: Manifest) -> dict[str, Any]:
+    keys = {name: key for key, name in _ENTRY_KEYS.items()}
+    stored = asdict(manifest)
+    stored["galleries"] = {
+        name: _renamed(entry, keys) for name, entry in stored["galleries"].items()
+    }
+    return stored
+
+
+def _renamed(entry: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in entry.items()}
 
 
 def live_manifest(generations: Generations) -> Manifest:

@@ -27,10 +27,9 @@ from retrieval.storage.folder.ann_tuning import (
     most_exact,
     tune,
 )
-from retrieval.storage.folder.ann_updating import Before, take_over
+from retrieval.storage.folder.ann_updating import LiveIndex, update_index
 from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
-from retrieval.storage.folder.database import FILE_NAME as CATALOG
-from retrieval.storage.folder.database import checkpoint
+from retrieval.storage.folder.database import CATALOG_FILE, checkpoint
 from retrieval.storage.folder.gallery import Gallery
 from retrieval.storage.folder.generation import read_map, write_map
 from retrieval.storage.folder.generation_folders import (
@@ -39,8 +38,7 @@ from retrieval.storage.folder.generation_folders import (
     live_manifest,
     sha256_of,
 )
-from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.storage.folder.snapshot import write_snapshot
+from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, write_snapshot
 from retrieval.storage.models import EncoderRow, Image, ProductText, Vector
 
 GALLERIES: dict[Side, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
@@ -88,7 +86,7 @@ def publish(
         live = None  # nothing of it can be taken over
     with generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
-            write_snapshot(index / CATALOG, folder / SNAPSHOT)
+            write_snapshot(index / CATALOG_FILE, folder / SNAPSHOT_FILE)
             if adapter is not None:
                 (folder / ADAPTER).write_bytes(adapter.to_bytes())
             task.advance()
@@ -105,7 +103,9 @@ def publish(
                 )
                 task.advance()
         galleries = {
-            name: Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
+            name: Gallery.load(
+                folder, name, entry.index_type, entry.search_effort, entry.rescore_depth
+            )
             for name, entry in entries.items()
         }
         with progress.task("drawing the map", total=1) as task:
@@ -137,7 +137,7 @@ def _live(generations: Generations) -> Manifest | None:
         return None
 
 
-def _before(generations: Generations, live: Manifest, name: str) -> Before | None:
+def _before(generations: Generations, live: Manifest, name: str) -> LiveIndex | None:
     """The live gallery; None where its files are not as they were written."""
     entry = live.galleries[name]
     folder = generations.folder(live.generation)
@@ -147,8 +147,8 @@ def _before(generations: Generations, live: Manifest, name: str) -> Before | Non
                 return None
         except (OSError, KeyError):
             return None
-    shape = (entry.index_type, entry.width, entry.depth)
-    return Before(folder, *shape, entry.built, entry.changed)
+    shape = (entry.index_type, entry.search_effort, entry.rescore_depth)
+    return LiveIndex(folder, *shape, entry.built, entry.changed)
 
 
 def _map_before(generations: Generations, live: Manifest | None) -> CatalogMap | None:
@@ -211,13 +211,13 @@ def _write_index(
     folder: Path,
     settings: Settings,
     wanted: str,
-    before: Before | None,
+    before: LiveIndex | None,
 ) -> GalleryEntry:
     count = len(rows.ids)
     exact = most_exact(settings.exact_limit, settings.index_memory_mb, rows.vectors.shape[1])
     kind = choose_type(wanted, count, exact)
     goal = goal_for(count, settings.recall_goal)
-    taken = None if before is None else take_over(before, name, kind, rows.vectors, rows.ids)
+    taken = None if before is None else update_index(before, name, kind, rows.vectors, rows.ids)
     if before is not None and taken is not None:
         index, built, changed = taken.index, before.built, taken.changed
     else:
@@ -227,7 +227,9 @@ def _write_index(
         index, built, changed = AnnIndex.build(kind, rows.vectors, rows.ids), count, 0
         recall = tune(index, rows.vectors, rows.ids, queries, goal)
     index.save(folder / f"{name}.faiss")
-    return GalleryEntry(count, kind, index.width, recall.by_query, index.depth, built, changed)
+    return GalleryEntry(
+        count, kind, index.search_effort, recall.by_query, index.rescore_depth, built, changed
+    )
 
 
 def _query_sample(rows: _Rows) -> Floats:

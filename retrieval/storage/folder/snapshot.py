@@ -26,12 +26,12 @@ from retrieval.storage.filters import Filter
 from retrieval.storage.folder.database import in_chunks
 from retrieval.storage.folder.filters_sql import SQL_COLUMNS, condition
 from retrieval.storage.folder.fts5 import phrase
-from retrieval.storage.models import Base, Image, Product, ProductText
+from retrieval.storage.models import Base, Image, ProductRow, ProductText
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-FILE_NAME = "snapshot.db"
+SNAPSHOT_FILE = "snapshot.db"
 KEPT_MASKS = 64
 KEPT_COUNTS = 20_000
 KEPT_CARDS = 10_000
@@ -47,8 +47,8 @@ _BY_WORDS = text(
 )
 _COUNT = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
 _BY_KEY_IN_ANY_CASE = (
-    select(Product.id, Product.key)
-    .where(Product.key.collate("NOCASE") == bindparam("key"))
+    select(ProductRow.id, ProductRow.key)
+    .where(ProductRow.key.collate("NOCASE") == bindparam("key"))
     .limit(10)
 )
 
@@ -111,7 +111,7 @@ class Snapshot:
 
     def _read_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Primary keys (n,) ascending, and the place of each by product id, which breaks ties."""
-        query = str(select(Product.id).order_by(Product.key))
+        query = str(select(ProductRow.id).order_by(ProductRow.key))
         with self.engine.connect() as connection:
             # SQLAlchemy's rows would take four times as long: of a million products, most of what
             # opening an index takes.
@@ -134,7 +134,7 @@ class Snapshot:
         mask = self._masks.get(filters)
         if mask is None:
             mask = np.zeros(len(self.product_ids), dtype=np.bool_)
-            query = select(Product.id).where(condition(filters))
+            query = select(ProductRow.id).where(condition(filters))
             with self.engine.connect() as connection:
                 found = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
             mask[self.positions_of(found)] = True
@@ -147,14 +147,14 @@ class Snapshot:
 
     def field_names(self) -> list[str]:
         """What can be filtered by: columns that any product has a value in, and attributes."""
-        each = func.json_each(Product.attributes).table_valued("key")
-        attributes = select(each.c.key).select_from(Product).join(each, true()).distinct()
+        each = func.json_each(ProductRow.attributes).table_valued("key")
+        attributes = select(each.c.key).select_from(ProductRow).join(each, true()).distinct()
         with self.engine.connect() as connection:
             columns = [
                 name
                 for name, column in SQL_COLUMNS.items()
                 if connection.execute(
-                    select(Product.id).where(column.is_not(None)).limit(1)
+                    select(ProductRow.id).where(column.is_not(None)).limit(1)
                 ).first()
             ]
             return columns + sorted(connection.execute(attributes).scalars())
@@ -162,7 +162,7 @@ class Snapshot:
     def product_id(self, key: str) -> int | None:
         """The primary key of the product with this id."""
         with self.engine.connect() as connection:
-            found = connection.execute(select(Product.id).where(Product.key == key)).scalar()
+            found = connection.execute(select(ProductRow.id).where(ProductRow.key == key)).scalar()
         return None if found is None else int(found)
 
     def product_id_of_query(self, query: str) -> int | None:
@@ -195,7 +195,7 @@ class Snapshot:
             for ids in in_chunks(list(product_ids)):
                 images = _image_rows(connection, ids)
                 texts = _text_rows(connection, ids)
-                for row in connection.execute(select(Product).where(Product.id.in_(ids))):
+                for row in connection.execute(select(ProductRow).where(ProductRow.id.in_(ids))):
                     values = {k: v for k, v in row._mapping.items() if k != "row_hash"}
                     cards[row.id] = Card(
                         **values,

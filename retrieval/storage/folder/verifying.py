@@ -19,9 +19,8 @@ from retrieval.storage.entities import Manifest, Problem
 from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
 from retrieval.storage.folder.gallery import Gallery
 from retrieval.storage.folder.generation_folders import GENERATIONS, Generations, live_manifest
-from retrieval.storage.folder.snapshot import FILE_NAME as SNAPSHOT
-from retrieval.storage.folder.snapshot import Snapshot
-from retrieval.storage.models import EncoderRow, Image, Product, ProductText, Vector
+from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
+from retrieval.storage.models import EncoderRow, Image, ProductRow, ProductText, Vector
 
 ROWS_AT_ONCE = 10_000
 LENGTH_TOLERANCE = 0.01
@@ -155,13 +154,15 @@ def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[
         differs("the generation was made by another model or adapter than the catalog's")
         return problems
     for name, entry in manifest.galleries.items():
-        gallery = Gallery.load(folder, name, entry.index_type, entry.width, entry.depth)
+        gallery = Gallery.load(
+            folder, name, entry.index_type, entry.search_effort, entry.rescore_depth
+        )
         if not np.array_equal(gallery.index.ids(), gallery.ids):
             differs(f"FAISS and the vectors beside it hold different {name}")
         wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, adapter, store)
         if wrong:
             differs(f"{wrong} {name} differ between the generation and the catalog")
-    with contextlib.closing(Snapshot(folder / SNAPSHOT)) as snapshot:
+    with contextlib.closing(Snapshot(folder / SNAPSHOT_FILE)) as snapshot:
         if _products(snapshot.engine) != _products(store.engine):
             differs("the generation's products are not those of the catalog")
     return problems
@@ -209,6 +210,6 @@ def _same(shown: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> 
 
 
 def _products(engine: Any) -> list[Any]:
-    columns = (Product.id, Product.key, Product.row_hash)
+    columns = (ProductRow.id, ProductRow.key, ProductRow.row_hash)
     with engine.connect() as connection:
-        return list(connection.execute(select(*columns).order_by(Product.id)))
+        return list(connection.execute(select(*columns).order_by(ProductRow.id)))
