@@ -22,7 +22,7 @@ from retrieval.images.model_input import fit_square
 from retrieval.indexing.maintenance import rebuild
 from retrieval.settings import load_settings
 from retrieval.storage.folder.generation_folders import Generations
-from tests.conftest import Shop
+from tests.support.shop import Shop
 
 
 def answers(index: Path, shop: Shop) -> list[Any]:

@@ -20,8 +20,8 @@ from retrieval.indexing.maintenance import verify
 from retrieval.settings import load_settings
 from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.models import Image, ProductRow, ProductText, Vector
-from tests.conftest import Shop
 from tests.faults.killing import context, index_and_die, index_source
+from tests.support.shop import Shop
 
 MOMENTS = 50
 WORDS = ("red", "mug", "deluxe", "new")

@@ -15,7 +15,7 @@ from werkzeug.test import encode_multipart
 import retrieval
 from retrieval.errors import SettingsError
 from retrieval.settings import load_settings
-from tests.conftest import Shop, draw_product
+from tests.support.shop import Shop, draw_product
 from web import create_app
 
 

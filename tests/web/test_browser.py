@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import retrieval
-from tests.conftest import SAMPLES, Shop
+from tests.support.shop import SAMPLES, Shop
 from tests.web.conftest import Server
 
 PHONE = {"width": 390, "height": 844}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from retrieval.client import Client
 from retrieval.errors import ImageError, NotFound, QueryError, ServerError
-from tests.conftest import SAMPLES
+from tests.support.shop import SAMPLES
 from tests.web.conftest import Server
 
 VASE = SAMPLES / "images" / "vase-vs-2277-blu.jpg"

@@ -16,7 +16,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.conftest import SAMPLES
+from tests.support.shop import SAMPLES
 from tests.web.conftest import Server
 
 

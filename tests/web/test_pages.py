@@ -17,7 +17,7 @@ from PIL import Image
 import retrieval
 from retrieval.errors import EncoderError
 from retrieval.settings import load_settings
-from tests.conftest import COLOURS, Shop
+from tests.support.shop import COLOURS, Shop
 from tests.web.test_api import png
 from web import create_app
 from web.facets import price_ranges

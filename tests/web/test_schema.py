@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 import retrieval
 from retrieval.settings import load_settings
-from tests.conftest import COLOURS, SHAPES, Shop
+from tests.support.shop import COLOURS, SHAPES, Shop
 from web import create_app
 
 CASES = int(os.environ.get("RETRIEVAL_CASES", "40"))

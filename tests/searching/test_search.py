@@ -25,7 +25,7 @@ from retrieval.searching.lexical import most_bm25
 from retrieval.searching.query import make_query, parse_weights
 from retrieval.searching.ranking import Ranked, by_spread, by_words, fuse
 from retrieval.storage.folder.fts5 import match_expression
-from tests.conftest import SAMPLES, Shop
+from tests.support.shop import SAMPLES, Shop
 
 
 def ids(result: Any) -> list[str]:

@@ -20,7 +20,7 @@ from retrieval.errors import ImageError
 from retrieval.images.decoding import Photo, decode_photo
 from retrieval.images.files import read_photo_bytes
 from retrieval.images.model_input import fit_square, resize_by
-from tests.conftest import draw_product
+from tests.support.shop import draw_product
 
 CAP = 1_000_000
 

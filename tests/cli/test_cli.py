@@ -21,9 +21,9 @@ from retrieval import __version__
 from retrieval.cli import cli
 from retrieval.errors import RetrievalError
 from retrieval.storage.folder.lock import writing
-from tests.conftest import Shop, read_json_lines
+from tests.support.shop import Shop, read_json_lines
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: Any) -> Result:

@@ -22,7 +22,7 @@ from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder
 from retrieval.errors import SourceError
 from retrieval.settings import load_settings
-from tests.conftest import draw_product
+from tests.support.shop import draw_product
 
 
 def test_ratios_are_of_medians_against_the_best_baseline() -> None:

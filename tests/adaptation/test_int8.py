@@ -19,8 +19,8 @@ from retrieval.encoders import STARTER, load_encoder
 from retrieval.encoders.openvino.cache import META
 from retrieval.errors import EncoderError, SourceError
 from retrieval.settings import load_settings
-from tests.conftest import SAMPLES
-from tests.test_cli import run
+from tests.cli.test_cli import run
+from tests.support.shop import SAMPLES
 
 PRODUCTS = 100
 

@@ -25,9 +25,9 @@ from retrieval.evaluation.metrics import measure_vectors
 from retrieval.evaluation.sets import read_pairs
 from retrieval.evaluation.zero_shot import classify, read_templates, spoken
 from retrieval.settings import Settings, load_settings
-from tests.conftest import COLOURS, SHAPES, Shop, draw_product
-from tests.models import CONFIG
-from tests.test_cli import answer, run
+from tests.cli.test_cli import answer, run
+from tests.support.models import CONFIG
+from tests.support.shop import COLOURS, SHAPES, Shop, draw_product
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(tmp_path: P
 
 
 def _tiny(tmp_path: Path) -> str:
-    from tests.models import write_model
+    from tests.support.models import write_model
 
     folder = tmp_path / "model"
     folder.mkdir()

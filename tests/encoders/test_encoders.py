@@ -19,7 +19,7 @@ from retrieval.encoders.base import EncoderDetails
 from retrieval.encoders.long_texts import split_text
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings
-from tests.conftest import draw_product
+from tests.support.shop import draw_product
 
 
 def test_vectors_have_length_one_and_stand_in_order(tiny_encoder: Encoder) -> None:

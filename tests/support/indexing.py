@@ -10,7 +10,7 @@ from retrieval.encoders import Encoder
 from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings
 from retrieval.sources import open_source
-from tests.conftest import Shop
+from tests.support.shop import Shop
 
 
 class Watched:

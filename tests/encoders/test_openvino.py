@@ -19,7 +19,8 @@ from retrieval.encoders.openvino.cache import META, export_folder, read_export
 from retrieval.encoders.openvino.tokenizer import TOKENIZER_FILE, ClipTokenizer
 from retrieval.errors import EncoderError
 from retrieval.settings import Settings, load_settings
-from tests.conftest import CACHE, draw_product
+from tests.conftest import CACHE
+from tests.support.shop import draw_product
 
 TEXTS = ["red mug", "x", "a walnut chair with armrests and brass legs", "mug " * 90, ""]
 
@@ -107,7 +108,7 @@ def test_an_export_runs_without_torch(tiny_model: str) -> None:
 
 
 def test_a_model_that_changed_is_exported_anew(tmp_path: Path) -> None:
-    from tests.models import write_model
+    from tests.support.models import write_model
 
     (tmp_path / "model").mkdir()
     name, settings = f"local-dir:{tmp_path / 'model'}", Settings(cache=tmp_path / "cache")

@@ -11,8 +11,8 @@ import pytest
 import retrieval
 from retrieval.encoders import Encoder
 from retrieval.settings import Settings
-from tests.conftest import Shop, draw_product
-from tests.indexing import Watched, run
+from tests.support.indexing import Watched, run
+from tests.support.shop import Shop, draw_product
 
 
 def test_another_model_embeds_everything_and_the_first_is_not_forgotten(

@@ -23,8 +23,8 @@ from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 from retrieval.storage.folder.lock import writing
-from tests.conftest import Shop, draw_product
-from tests.indexing import Watched, run
+from tests.support.indexing import Watched, run
+from tests.support.shop import Shop, draw_product
 
 
 def age(folder: Path) -> None:

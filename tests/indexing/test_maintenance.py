@@ -18,7 +18,7 @@ from retrieval.errors import IndexDamaged, IndexMissing, QueryError
 from retrieval.indexing.maintenance import list_generations, rebuild, rollback, verify
 from retrieval.settings import Settings, load_settings
 from retrieval.storage.folder.generation_folders import Generations
-from tests.conftest import Shop
+from tests.support.shop import Shop
 
 
 @pytest.fixture

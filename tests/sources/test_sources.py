@@ -20,7 +20,7 @@ from retrieval.sources import ProductRecord, Reject, open_source, parse_map
 from retrieval.sources.columns import guess_mapping
 from retrieval.sources.records import parse_price, plain_text, split_images, title_from_path
 from retrieval.sources.tables import guess_delimiter
-from tests.conftest import draw_product
+from tests.support.shop import draw_product
 
 
 def read(path: Path, **wanted: str) -> tuple[list[ProductRecord], list[Reject]]:

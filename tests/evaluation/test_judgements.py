@@ -19,7 +19,7 @@ from retrieval.evaluation.judgements import (
     write_run,
 )
 from retrieval.evaluation.searches import judge_run, judge_searches
-from tests.test_cli import answer, run
+from tests.cli.test_cli import answer, run
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -184,7 +184,7 @@ def test_what_the_environment_says_of_models_is_no_flag(
 
 def test_the_samples_own_queries_judge_the_starter(samples_index: Path) -> None:
     """The descriptions written apart from the catalog's find their product among the first ten."""
-    paraphrases = Path(__file__).resolve().parent.parent / "samples" / "paraphrases.csv"
+    paraphrases = Path(__file__).resolve().parents[2] / "samples" / "paraphrases.csv"
     judged = judge_searches(
         retrieval.open(samples_index), read_judgements(paraphrases), Quiet()
     ).as_dict()

@@ -15,9 +15,9 @@ from PIL import Image
 import retrieval
 from retrieval.encoders import STARTER, load_encoder
 from retrieval.settings import Settings
-from tests.conftest import Shop
+from tests.support.shop import Shop
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 FLIPKART = ROOT.parent / "shared" / "catalogs" / "flipkart"
 

@@ -14,7 +14,7 @@ from retrieval.storage.entities import CatalogMap
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.gallery import Gallery
 from retrieval.storage.folder.generation import read_map
-from tests.conftest import Shop
+from tests.support.shop import Shop
 
 
 def gallery_of(vectors: Any, products: Any = None) -> Gallery:
