@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import re
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import requests
 
 from retrieval import errors
 from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
-from retrieval.searching.query import ImageInput, make_query
+from retrieval.searching.facets import FACETS, Facets
+from retrieval.searching.query import ImageInput, Query, SearchOptions, make_query
 from retrieval.searching.results import Hit, Matched, Product, SearchResult
-from retrieval.storage.filters import Where, filters_from
+from retrieval.storage.filters import COLUMNS, Filter
 
 TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413
@@ -66,19 +67,7 @@ class Client:
         self._session.close()
 
     def search(
-        self,
-        text: str | Sequence[str] | None = None,
-        *,
-        image: ImageInput | Sequence[ImageInput] | None = None,
-        like: str | Sequence[str] | None = None,
-        minus: str | Sequence[str] | None = None,
-        unlike: str | Sequence[str] | None = None,
-        weights: Mapping[str, float] | str | None = None,
-        where: Where = None,
-        scope: str = "products",
-        mode: str | None = None,
-        limit: int = 20,
-        offset: int = 0,
+        self, text: str | Sequence[str] | None = None, **options: Unpack[SearchOptions]
     ) -> SearchResult:
         """As `retrieval.searching.searcher.Searcher.search`; photos are sent, never their paths.
 
@@ -87,31 +76,21 @@ class Client:
             Overtime: the server is too busy.
             ServerError: it cannot be reached, refuses, or gives no answer that is understood.
         """
-        query = make_query(
-            text=text,
-            image=image,
-            like=like,
-            minus=minus,
-            unlike=unlike,
-            weights=weights,
-            where=where,
-            scope=scope,
-            mode=mode,
-            limit=limit,
-            offset=offset,
-        )
+        query = make_query(text, **options)
         fields: dict[str, Any] = {
             "q": list(query.texts),
             "minus": list(query.minus),
             "like": list(query.like),
             "unlike": list(query.unlike),
-            "where": _expressions(where),
+            **_conditions(query),
             "weights": ",".join(f"{name}={value}" for name, value in query.weights.items()),
             "in": query.scope,
             "mode": query.mode,
-            "limit": limit,
-            "offset": offset,
+            "limit": query.limit,
+            "offset": query.offset,
         }
+        if query.facets:
+            fields["facets"] = 1
         if not query.images:
             return self._result(self._ask("GET", "search", params=fields))
         files = [("image", (f"{n}.png", _bytes(one))) for n, one in enumerate(query.images)]
@@ -157,7 +136,9 @@ class Client:
         try:
             found = answer.json()
             hits = tuple(self._hit(hit) for hit in found.pop("results"))
-            return SearchResult(**found, results=hits)
+            facets = found.pop("facets", None)
+            listed = None if facets is None else Facets.from_list(facets)
+            return SearchResult(**found, results=hits, facets=listed)
         except (ValueError, KeyError, TypeError) as error:
             raise ServerError(
                 f"{self.address} gave no answer that is understood ({error}); "
@@ -176,14 +157,35 @@ class Client:
         return self.address + path
 
 
-def _expressions(where: Where) -> list[str]:
-    """Filters as text; raises QueryError where text cannot say one."""
-    said = []
-    for one in filters_from(where):
-        if not _EXPRESSIBLE.fullmatch(one.field):
-            raise QueryError(f"filter on {one.field!r} cannot be sent; its name holds an operator")
-        said.append(str(one))
-    return said
+def _conditions(query: Query) -> dict[str, Any]:
+    """Filters as the server takes them.
+
+    What choosing a facet makes goes by the name of its field: only so is it lifted again where
+    that facet is counted. All else goes as text.
+    """
+    fields: dict[str, Any] = {"category": [], "brand": [], "attribute": [], "where": []}
+    bounds = {">=": "min_price", "<=": "max_price"}
+    for condition in query.where:
+        bound = bounds.get(condition.operator) if condition.field == "price" else None
+        if bound is not None and bound not in fields:
+            fields[bound] = condition.value
+        elif condition.operator == "=" and condition.field in FACETS and condition.value:
+            fields[condition.field].append(condition.value)
+        elif condition.operator == "=" and query.facets and condition.field not in COLUMNS:
+            fields["attribute"].append(_expression(condition))
+        else:
+            fields["where"].append(_expression(condition))
+    fields["where"] += [_expression(condition) for condition in query.within]
+    return fields
+
+
+def _expression(condition: Filter) -> str:
+    """A filter as text; raises QueryError where text cannot say it."""
+    if not _EXPRESSIBLE.fullmatch(condition.field):
+        raise QueryError(
+            f"filter on {condition.field!r} cannot be sent; its name holds an operator"
+        )
+    return str(condition)
 
 
 def _bytes(image: ImageInput) -> bytes:

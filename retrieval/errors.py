@@ -40,6 +40,10 @@ class IndexDamaged(RetrievalError):
     """The files of a generation are not what its manifest says."""
 
 
+class GenerationGone(RetrievalError):
+    """A generation was dropped while it was read: several were published within a moment."""
+
+
 class IndexMismatch(RetrievalError):
     """The query would be embedded by another model than the one that made the index."""
 

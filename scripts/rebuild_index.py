@@ -52,7 +52,7 @@ def main(
 ) -> None:
     try:
         settings = load_settings(index=index, lock_timeout=wait)
-        held = rolled_back_to(settings.index)
+        held = rolled_back_to(settings)
         if held is not None:
             # Somebody took a bad state back: a nightly run must not bring it back.
             write_line(log, f'held reason="generation {held} was rolled back to; index to go on"')

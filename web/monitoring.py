@@ -69,7 +69,7 @@ def register(app: OpenAPI) -> None:
     @app.get("/metrics", responses={"200": _TEXT})
     def metrics() -> Response:
         """Counts and latencies, as Prometheus reads them."""
-        manifest = site().searcher.reader.manifest
+        manifest = site().searcher.generation.manifest
         generation.set(manifest.generation)
         products.set(manifest.products)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -108,7 +108,7 @@ class _Encoding(Collector):
 
 
 def _health() -> dict[str, Any]:
-    manifest = site().searcher.reader.manifest
+    manifest = site().searcher.generation.manifest
     return {
         "live": True,
         "ready": site().ready.is_set(),

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from pydantic import ValidationError
 
 from retrieval.errors import QueryError
+from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
 from web.api import photo_address
-from web.facets import Facet, PriceRange, count_facets
 from web.map import HEIGHT, WIDTH, drawing
-from web.search_params import FACET_DEPTH, MAX_WORDS, SORTS, SearchParams, search
+from web.search_params import MAX_WORDS, SORTS, SearchParams, search
 from web.site import site
 
 PAGE = 24
@@ -42,12 +42,12 @@ class Results:
 
     good: list[Hit]
     weak: list[Hit]
-    facets: list[Facet]
+    facets: tuple[Facet, ...]
     took_ms: float
     number: int
     more: bool
     priced: bool
-    prices: list[PriceRange]
+    prices: tuple[PriceRange, ...]
 
     @property
     def shown_values(self) -> set[str]:
@@ -69,7 +69,8 @@ def index() -> str | Response:
     photos = [site().uploads.get(photo_id)] if photo_id else []
     results = _results(asked, photos)
     liked, unliked = (
-        [site().searcher.card(key) for key in keys if key] for keys in (asked.like, asked.unlike)
+        [site().searcher.product(key, words=False) for key in keys if key]
+        for keys in (asked.like, asked.unlike)
     )
     return render_template(
         "results.html",
@@ -102,10 +103,10 @@ def upload() -> Any:
 @blueprint.get("/products/<path:key>")
 def product(key: str) -> str:
     """A product with all its photos, and what is like it."""
-    card = site().searcher.card(key)
+    site().searcher.product(key, words=False)  # one that is not there is told as such
     similar = list(site().similar(key))
-    words = site().searcher.words(key, [hit.id for hit in similar])
-    return render_template("product.html", product=card, similar=similar, words=words)
+    product = site().searcher.product(key, similar=[hit.id for hit in similar])
+    return render_template("product.html", product=product, similar=similar)
 
 
 @blueprint.get("/catalog")
@@ -113,7 +114,7 @@ def catalog() -> str:
     """What is being searched: counts, generation, model, and what was left out."""
     return render_template(
         "catalog.html",
-        manifest=site().searcher.reader.manifest,
+        manifest=site().searcher.generation.manifest,
         rejects=_rejects(),
         drawing=drawing(site()),
         size=(WIDTH, HEIGHT),
@@ -184,7 +185,7 @@ def _page_number() -> int:
 
 def _results(asked: SearchParams, photos: Sequence[bytes]) -> Results:
     number, sort = _page_number(), _sort()
-    best = search(site(), asked, photos, limit=FACET_DEPTH, offset=0)
+    best = search(site(), asked, photos, limit=FACET_DEPTH, offset=0, facets=True)
     start = (number - 1) * PAGE
     if sort == "best" and start + PAGE > FACET_DEPTH:
         hits = list(search(site(), asked, photos, limit=PAGE, offset=start))
@@ -193,11 +194,11 @@ def _results(asked: SearchParams, photos: Sequence[bytes]) -> Results:
         ordered = _sorted(list(best), sort)
         hits = ordered[start : start + PAGE]
         reachable = best.total if sort == "best" else len(ordered)
-    counted = count_facets(site(), asked, photos, best)
+    counted = best.facets or Facets()
     return Results(
         good=[hit for hit in hits if not hit.weak],
         weak=[hit for hit in hits if hit.weak],
-        facets=counted.facets,
+        facets=counted.fields,
         took_ms=best.took_ms,
         number=number,
         more=start + PAGE < reachable,
@@ -220,11 +221,9 @@ def _sorted(hits: list[Hit], sort: str) -> list[Hit]:
 
 def _examples() -> list[Any]:
     """Products spread over the catalog, each with a photo to start from."""
-    reader = site().searcher.reader
-    with_photo = reader.snapshot.product_ids[reader.has_rows["images"]]
-    step = max(1, len(with_photo) // EXAMPLES)
-    picked = [int(product) for product in with_photo[::step][:EXAMPLES]]
-    cards = reader.snapshot.cards(picked)
+    generation = site().searcher.generation
+    picked = generation.sample_products(EXAMPLES, with_all_of=("images",)).tolist()
+    cards = generation.cards(picked)
     return [cards[product] for product in picked]
 
 

@@ -17,10 +17,10 @@ blueprint = Blueprint("pictures", __name__)
 @blueprint.get("/photos/<int:size>/<int:position>/<path:key>")
 def photo(key: str, position: int, size: int) -> Response:
     """The photo of a product at a position, at most `size` pixels a side, as WebP."""
-    images = site().searcher.card(key).images
+    images = site().searcher.product(key, words=False).images
     if size not in SIZES or position >= len(images):
         abort(404)
-    path = Path(site().settings.index) / images[position].path
+    path = Path(images[position])
     thumbnails = site().thumbnails
     etag = thumbnails.key(path, size)
     response = Response(content_type="image/webp")

@@ -16,7 +16,6 @@ from retrieval.storage.filters import Filter, filters_from
 from web.site import Site
 
 MAX_WORDS = 2_000
-FACET_DEPTH = 200
 SORTS = ("best", "price", "-price")
 
 
@@ -58,6 +57,7 @@ class SearchParams(Described):
     crop: str = Field("", max_length=40, description="x,y,width,height of the photo in percent")
     limit: int = Field(20, ge=1, le=200)
     offset: int = Field(0, ge=0, le=1_000_000)
+    facets: bool = Field(False, description="1: count what it can be narrowed down by, too")
 
     @field_validator("min_price", "max_price", mode="before")
     @classmethod
@@ -80,8 +80,8 @@ class SearchParams(Described):
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """All conditions; raises QueryError where one is none."""
-        found: dict[str, Any] = {
+        """Conditions on the fields that facets have; raises QueryError where one is none."""
+        fields: dict[str, Any] = {
             name: values
             for name, values in (("category", self.category), ("brand", self.brand))
             if any(values)
@@ -91,13 +91,19 @@ class SearchParams(Described):
             for sign, bound in ((">=", self.min_price), ("<=", self.max_price))
             if bound is not None
         }
-        for one in self.attribute:
-            name, equals, value = one.partition("=")
+        for condition in self.attribute:
+            name, equals, value = condition.partition("=")
             if not (name and equals):
-                raise QueryError(f"attribute {one[:100]!r} is not NAME=VALUE")
-            found[name] = [*found.get(name, []), value]
-        fields = {**found, **({"price": bounds} if bounds else {})}
-        return filters_from(fields) + filters_from([one for one in self.where if one])
+                raise QueryError(f"attribute {condition[:100]!r} is not NAME=VALUE")
+            fields[name] = [*fields.get(name, []), value]
+        if bounds:
+            fields["price"] = bounds
+        return filters_from(fields)
+
+    @property
+    def within(self) -> tuple[Filter, ...]:
+        """Conditions as text, which hold for facets, too."""
+        return filters_from([condition for condition in self.where if condition])
 
 
 def search(
@@ -111,6 +117,8 @@ def search(
         "like": asked.like,
         "unlike": asked.unlike,
         "where": asked.filters,
+        "within": asked.within,
+        "facets": asked.facets,
         "weights": asked.weights,
         "scope": asked.scope,
         "mode": asked.mode or None,

@@ -26,18 +26,10 @@ from retrieval.evaluation.metrics import (
     measure_vectors,
     same_category,
 )
-from retrieval.indexing.maintenance import writable_store
+from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
-from retrieval.storage.folder.catalog import (
-    CatalogStore,
-    adopt_adapter,
-    remove_adapter,
-    stored_adapter,
-)
-from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
-from retrieval.storage.folder.generation_folders import Generations, live_manifest
-from retrieval.storage.folder.publishing import publish
-from retrieval.storage.models import EncoderRow
+from retrieval.storage import open_storage
+from retrieval.storage.entities import EncoderInfo
 
 if TYPE_CHECKING:
     from retrieval.adaptation.fitting import FittedAdapter, Judge
@@ -136,8 +128,11 @@ def adapt(
         IndexMismatch: `pairs`, or an index of `elsewhere`, are by another model.
     """
     started = time.perf_counter()
-    encoder, own, adapted_now = _load(settings.index)
-    others = {str(path): _load_other(path, encoder) for path in elsewhere}
+    encoder, own, adapted_now = _load(settings)
+    others = {
+        str(path): _load_other(settings.model_copy(update={"index": path}), encoder)
+        for path in elsewhere
+    }
     if pairs is not None and pairs.fingerprint != encoder.fingerprint:
         raise IndexMismatch(f"the pairs were embedded by another model than {encoder.name}")
     pairs = pairs or own
@@ -164,38 +159,39 @@ def adapt(
 
 def remove(settings: Settings, progress: Progress) -> int | None:
     """Publishes the catalog without its adapter; the generation, or None if there was none."""
-    with writable_store(settings) as store:
-        encoder = store.active_encoder()
-        had_one = encoder is not None and remove_adapter(store.engine, encoder.id)
+    storage = open_storage(settings.index, settings)
+    with storage.writing() as catalog:
+        encoder = catalog.active_encoder()
+        had_one = encoder is not None and catalog.adapter(encoder.fingerprint) is not None
         # A run that was killed between the two leaves the live generation adapted.
-        if not had_one and not live_manifest(Generations(settings.index)).adapter:
+        if not had_one and not storage.live_manifest().adapter:
             return None
-        return publish(settings.index, store, settings, progress).generation
+        if encoder is not None and had_one:
+            catalog.set_adapter(encoder.fingerprint, None)
+        return publish(catalog, progress).generation
 
 
-def _load(index: Path) -> tuple[EncoderRow, Pairs, bool]:
+def _load(settings: Settings) -> tuple[EncoderInfo, Pairs, bool]:
     """The encoder of an index, what can be learnt from it, and whether it has an adapter."""
-    path = index / CATALOG_FILE
-    if not path.exists():
+    index, storage = settings.index, open_storage(settings.index, settings)
+    if not storage.exists():
         raise IndexMissing(
             f"there is no index in {index}; run `retrieval index SOURCE --index {index}`"
         )
-    engine = open_catalog(path)
-    try:
-        encoder = CatalogStore(engine).active_encoder()
+    with storage.reading() as catalog:
+        encoder = catalog.active_encoder()
         if encoder is None:
             raise IndexMissing(f"nothing was indexed in {index} yet; run `retrieval index SOURCE`")
-        adapted = stored_adapter(engine, encoder.id) is not None
-        return encoder, training_pairs(engine, encoder), adapted
-    finally:
-        engine.dispose()
+        adapted = catalog.adapter(encoder.fingerprint) is not None
+        return encoder, training_pairs(catalog, encoder), adapted
 
 
-def _load_other(path: Path, encoder: EncoderRow) -> Pairs:
-    other, pairs, _ = _load(path)
+def _load_other(settings: Settings, encoder: EncoderInfo) -> Pairs:
+    other, pairs, _ = _load(settings)
     if other.fingerprint != encoder.fingerprint:
         raise IndexMismatch(
-            f"{path} was made by {other.name}, not by {encoder.name}; index it with the same model"
+            f"{settings.index} was made by {other.name}, not by {encoder.name}; index it with the "
+            "same model"
         )
     return pairs
 
@@ -281,27 +277,24 @@ def _verdict(difference: dict[str, dict[str, Any]]) -> tuple[bool, str]:
 def _adopt(
     settings: Settings,
     progress: Progress,
-    encoder: EncoderRow,
+    encoder: EncoderInfo,
     adapter: Adapter,
     report: AdaptReport,
 ) -> int:
-    with writable_store(settings) as store:
-        active = store.active_encoder()
+    with open_storage(settings.index, settings).writing() as catalog:
+        active = catalog.active_encoder()
         if active is None or active.fingerprint != encoder.fingerprint:
             raise IndexMismatch(
                 f"{settings.index} was indexed by another model meanwhile; run this again"
             )
         details = {"before": report.before, "after": report.after, "method": report.method}
-        earlier = stored_adapter(store.engine, active.id)
-        adopt_adapter(store.engine, active.id, adapter, details)
+        earlier = catalog.adapter(active.fingerprint)
+        catalog.set_adapter(active.fingerprint, adapter, details)
         try:
-            return publish(settings.index, store, settings, progress).generation
+            return publish(catalog, progress).generation
         except BaseException:
-            # What was said to have failed must not come with the next run of the indexer.
-            if earlier is None:
-                remove_adapter(store.engine, active.id)
-            else:
-                adopt_adapter(store.engine, active.id, earlier, {})
+            # What was reported to have failed must not come with the next run of the indexer.
+            catalog.set_adapter(active.fingerprint, earlier)
             raise
 
 

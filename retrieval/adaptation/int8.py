@@ -29,7 +29,7 @@ from retrieval.evaluation.intervals import Difference, compare
 from retrieval.evaluation.metrics import Measures, measure_vectors
 from retrieval.evaluation.sets import EvaluationSet, photos_with_texts
 from retrieval.settings import Settings
-from retrieval.storage.folder.generation import LiveReader
+from retrieval.storage import open_storage
 
 PRECISION, MODEL = "int8", "model"
 CALIBRATED_ON = 300
@@ -103,15 +103,15 @@ def quantize(
     started = time.perf_counter()
     if out.exists() and any(out.iterdir()) and not (out / META).exists():
         raise SourceError(f"{out} is there and holds no model; name a folder that is not there yet")
-    reader = LiveReader(settings.index).get()
-    given = photos_with_texts(reader, settings.index, "title")
+    generation = open_storage(settings.index, settings).current()
+    given = photos_with_texts(generation, settings.index, "title")
     if len(given.photos) < LEAST_PHOTOS:
         raise SourceError(
             f"{settings.index} has {len(given.photos)} photos with titles; "
             f"it takes {LEAST_PHOTOS} to judge by"
         )
-    model = name_from_here(reader.manifest.model, settings.index)
-    fitted = settings.model_copy(update={"fit": reader.manifest.fit})
+    model = name_from_here(generation.manifest.model, settings.index)
+    fitted = settings.model_copy(update={"fit": generation.manifest.fit})
     with progress.task(f"loading {model}"):
         before = load_encoder(model, fitted, bulk=True)
     if not isinstance(before, OpenVinoEncoder) or before.export.quantized:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Engine, select
 
 from retrieval.common.products import ATTRIBUTES
 from retrieval.common.vectors import spread_evenly
 from retrieval.encoders import Vectors, normalise
 from retrieval.evaluation.metrics import Ints
 from retrieval.evaluation.sets import EvaluationSet, connected
-from retrieval.storage.folder.database import in_chunks
-from retrieval.storage.models import EncoderRow, Image, ProductRow, ProductText, Vector
+from retrieval.storage.base import Catalog
+from retrieval.storage.entities import EncoderInfo, Rows
 
 MIN_GROUPS = 100
 MAX_PRODUCTS = 20_000
@@ -54,29 +53,40 @@ class Pairs:
         return len(self.groups)
 
 
-def training_pairs(engine: Engine, encoder: EncoderRow) -> Pairs:
+def training_pairs(catalog: Catalog, encoder: EncoderInfo) -> Pairs:
     """The products of a catalog that have both a photo and a text.
 
     Of more than MAX_PRODUCTS an even sample is taken, and only its vectors are read.
     """
-    with engine.connect() as connection:
-        with_photo, with_text = (
-            np.array(list(connection.execute(select(model.product_id)).scalars()), dtype=np.int64)
-            for model in (Image, ProductText)
-        )
-    both = np.intersect1d(with_photo, with_text)
+    both = catalog.products_with(("images", "texts"))
     if len(both) > MAX_PRODUCTS:
         both = both[spread_evenly(len(both), MAX_PRODUCTS)]
-    photos = _read(engine, encoder, Image, both)
-    texts = _read(engine, encoder, ProductText, both)
+    photos = _joined(list(catalog.rows("images", encoder.fingerprint, both)), encoder.dim)
+    texts = _joined(list(catalog.rows("texts", encoder.fingerprint, both)), encoder.dim)
+    # Many products share their short values: they name kinds, and teach no product.
+    own = np.array([field != ATTRIBUTES for field in texts.fields], dtype=np.bool_)
+    fields = np.array(texts.fields, dtype=np.str_)[own]
+    categories = [record.category or "" for record in catalog.records(both)]
+    photo_products = np.searchsorted(both, photos.products)
     return make_pairs(
-        photos.vectors,
-        texts.vectors,
-        np.searchsorted(both, photos.products),
-        np.searchsorted(both, texts.products),
-        np.array([said == "title" for said in texts.said], dtype=np.bool_),
-        np.array(photos.said, dtype=np.str_),
+        normalise(photos.vectors),
+        normalise(texts.vectors[own]),
+        photo_products,
+        np.searchsorted(both, texts.products[own]),
+        np.asarray(fields == "title", dtype=np.bool_),
+        np.array(categories, dtype=np.str_)[photo_products],
         encoder.fingerprint,
+    )
+
+
+def _joined(parts: Sequence[Rows], dim: int) -> Rows:
+    """Parts of a gallery as one; there may be none."""
+    none = np.empty(0, dtype=np.int64)
+    return Rows(
+        np.concatenate([none, *(part.ids for part in parts)]),
+        np.concatenate([none, *(part.products for part in parts)]),
+        np.concatenate([np.empty((0, dim), np.float32), *(part.vectors for part in parts)]),
+        tuple(field for part in parts for field in part.fields),
     )
 
 
@@ -165,44 +175,6 @@ def folds(pairs: Pairs, count: int, seed: int = 0) -> Ints:
         fold_of_group[group] = smallest = int(np.argmin(filled))
         filled[smallest] += sizes[group]
     return np.asarray(fold_of_group[pairs.groups])
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of a gallery; `said` is the category of each photo, or the field of each text."""
-
-    products: Ints
-    vectors: Vectors
-    said: list[str]
-
-
-def _read(
-    engine: Engine,
-    encoder: EncoderRow,
-    model: type[Image] | type[ProductText],
-    products: Ints,
-) -> _Rows:
-    said = ProductText.field if model is ProductText else ProductRow.category
-    rows: list[Any] = []
-    with engine.connect() as connection:
-        for chunk in in_chunks(products.tolist()):
-            query = (
-                select(model.product_id, Vector.data, said.label("said"))
-                .join(Vector, Vector.content_hash == model.content_hash)
-                .join(ProductRow, ProductRow.id == model.product_id)
-                .where(Vector.encoder_id == encoder.id, model.product_id.in_(chunk))
-                .order_by(model.id)
-            )
-            if model is ProductText:
-                # Many products share their short values: they name kinds, and teach no product.
-                query = query.where(ProductText.field != ATTRIBUTES)
-            rows += connection.execute(query).all()
-    vectors = np.frombuffer(b"".join(row.data for row in rows), dtype="<f2")
-    return _Rows(
-        np.array([row.product_id for row in rows], dtype=np.int64),
-        normalise(vectors.reshape(len(rows), encoder.dim)),
-        [row.said or "" for row in rows],
-    )
 
 
 def _alike(vectors: Vectors, products: Ints) -> npt.NDArray[np.intp]:

@@ -16,10 +16,9 @@ from retrieval.bench.measuring import Measurement, once, seconds
 from retrieval.common.progress import Progress
 from retrieval.encoders import Encoder
 from retrieval.indexing.maintenance import rebuild
+from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
-from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
-from retrieval.storage.folder.publishing import publish
+from retrieval.storage import open_storage
 
 CHANGED = 100
 # A process of its own, so that its memory is that of what it does.
@@ -79,7 +78,7 @@ def _one_size(
 ) -> Iterator[Measurement]:
     case = f"{products:,} products"
     here = settings.model_copy(update={"index": folder, "keep_generations": 2, "model": None})
-    write_catalog(folder, products, encoder)
+    write_catalog(here, products, encoder)
     report = rebuild(here, progress)
     yield once(
         "rebuild from stored vectors",
@@ -103,13 +102,9 @@ def _one_size(
 
 def _change(settings: Settings, progress: Progress) -> float:
     """Takes some products out, and publishes."""
-    engine = open_catalog(settings.index / CATALOG_FILE)
-    store = CatalogStore(engine)
-    try:
-        store.remove([f"P-{number:07d}" for number in range(100, 100 + CHANGED)])
-        return seconds(lambda: publish(settings.index, store, settings, progress))
-    finally:
-        engine.dispose()
+    with open_storage(settings.index, settings).writing() as catalog:
+        catalog.remove([f"P-{number:07d}" for number in range(100, 100 + CHANGED)])
+        return seconds(lambda: publish(catalog, progress))
 
 
 def _opened(index: Path) -> dict[str, Any]:

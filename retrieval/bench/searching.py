@@ -13,6 +13,8 @@ import numpy as np
 
 from retrieval.bench.measuring import Measurement, each_ms, in_turns, once, seconds
 from retrieval.bench.synthetic import Cloud, clip_like
+from retrieval.common.vectors import Vectors
+from retrieval.storage.entities import Modality
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.ann_tuning import RECALL_AT, choose_type, exact_ids, goal_for, tune
 from retrieval.storage.folder.gallery import Gallery
@@ -31,7 +33,10 @@ def bench_search(count: int, exact_limit: int, recall_goal: float) -> Iterator[M
     kind = choose_type("auto", count, exact_limit)
     made: dict[str, Any] = {}
     build = seconds(lambda: made.update(index=AnnIndex.build(kind, cloud.photos, ids)))
-    tuned_on = {"images": cloud.photo_queries[:TUNED_ON], "texts": cloud.text_queries[:TUNED_ON]}
+    tuned_on: dict[Modality, Vectors] = {
+        "images": cloud.photo_queries[:TUNED_ON],
+        "texts": cloud.text_queries[:TUNED_ON],
+    }
     tuning = seconds(
         lambda: tune(made["index"], cloud.photos, ids, tuned_on, goal_for(count, recall_goal))
     )

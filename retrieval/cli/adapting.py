@@ -50,7 +50,7 @@ def adapt(
     if remove:
         generation = adaptation.remove(settings, progress)
         if as_json:
-            print_json({"removed": generation is not None, **list_generations(settings.index)})
+            print_json({"removed": generation is not None, **list_generations(settings)})
         elif generation is None:
             console().print("there was no adapter")
         else:

@@ -98,7 +98,10 @@ def evaluate(
         print_json({"judgements": judged.as_dict(), "rejected": len(judged.judgements.rejects)})
     else:
         _show_systems(judged)
-    if not options["read_run"] and Searcher(settings.index, settings).reader.adapter is not None:
+    if (
+        not options["read_run"]
+        and Searcher(settings.index, settings).generation.adapter() is not None
+    ):
         note(f"warning: {FLATTERED}")
     tell_rejects(judged.judgements.rejects)
 
@@ -125,7 +128,7 @@ def _judge(settings: Settings, progress: Progress, options: dict[str, Any]) -> S
         path = options["read_run"]
         return judge_run(path.name, read_run(path), judgements)
     searcher = Searcher(settings.index, settings)
-    with progress.task(f"loading {searcher.reader.manifest.model}"):
+    with progress.task(f"loading {searcher.generation.manifest.model}"):
         searcher.warm()
     judged = judge_searches(searcher, judgements, progress)
     if options["write_run"]:

@@ -62,7 +62,7 @@ def index(
     rejected: list[Reject] = []
     try:
         if dry_run:
-            indexer = Indexer(settings.index, settings, progress, rejected)
+            indexer = Indexer(settings, progress, rejected)
             report = indexer.preview(opened, prune=prune)
         else:
             report = index_source(opened, settings, progress, prune=prune, rejects=rejected)

@@ -56,7 +56,7 @@ def verify(settings: Settings, as_json: bool, repair: bool) -> None:
 @common_options
 def generations(settings: Settings, as_json: bool) -> None:
     """List the published states of the index; the live one is marked."""
-    listed = maintenance.list_generations(settings.index)
+    listed = maintenance.list_generations(settings)
     if as_json:
         print_json(listed)
         return
@@ -83,8 +83,8 @@ def rollback(settings: Settings, as_json: bool, number: int | None) -> None:
     """Make an earlier generation live again: NUMBER, or the one before the live one."""
     live = maintenance.rollback(settings, number)
     if as_json:
-        print_json(maintenance.list_generations(settings.index))
+        print_json(maintenance.list_generations(settings))
     else:
         console().print(f"generation {live} is live")
-        if maintenance.rolled_back_to(settings.index) is not None:
+        if maintenance.rolled_back_to(settings) is not None:
             note("the next `index` or `rebuild` publishes the catalog as it stands again")

@@ -66,7 +66,7 @@ def search(
     searcher = Searcher(settings.index, settings)
     spoken = (" ".join(words), *texts)
     if images or (any(spoken) and options["mode"] != "lexical"):
-        model = name_from_here(searcher.reader.manifest.model, settings.index)
+        model = name_from_here(searcher.generation.manifest.model, settings.index)
         with for_this_terminal().task(loading_message(model, settings)):
             searcher.warm()
     result = searcher.search(text=spoken, image=images or None, **options)

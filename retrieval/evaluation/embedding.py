@@ -8,19 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import select
 
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.common.progress import Progress
+from retrieval.common.text import text_hash
 from retrieval.encoders import Encoder, ModelInput, Vectors, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.sets import EvaluationSet
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.settings import Settings
-from retrieval.storage.folder.catalog import text_hash
-from retrieval.storage.folder.database import CATALOG_FILE, in_chunks, open_catalog
-from retrieval.storage.models import EncoderRow, Vector
+from retrieval.storage import open_storage
 
 TEXTS_AT_ONCE = 256
 
@@ -66,7 +64,7 @@ def embed(
         SourceError: not one photo can be read.
     """
     base = encoder.base if isinstance(encoder, AdaptedEncoder) else encoder
-    stored = _stored(settings.index, base.fingerprint, [*given.photo_keys, *_hashes(given.texts)])
+    stored = _stored(settings, base.fingerprint, [*given.photo_keys, *_hashes(given.texts)])
     photo_vectors = {i: stored[k] for i, k in enumerate(given.photo_keys) if k in stored}
     keys = dict(enumerate(given.photo_keys))
     rejects: list[Reject] = []
@@ -215,23 +213,10 @@ def _hashes(texts: Sequence[str]) -> list[str]:
     return [text_hash(text) for text in texts]
 
 
-def _stored(index: Path, fingerprint: str, hashes: Sequence[str]) -> dict[str, Vectors]:
+def _stored(settings: Settings, fingerprint: str, hashes: Sequence[str]) -> dict[str, Vectors]:
     """Vectors that the catalog holds for these content hashes, by the model with `fingerprint`."""
-    path = index / CATALOG_FILE
-    found: dict[str, Vectors] = {}
-    if not path.exists():
-        return found
-    engine = open_catalog(path)
-    try:
-        with engine.connect() as connection:
-            for chunk in in_chunks(sorted(set(hashes))):
-                query = (
-                    select(Vector.content_hash, Vector.data)
-                    .join(EncoderRow, EncoderRow.id == Vector.encoder_id)
-                    .where(EncoderRow.fingerprint == fingerprint, Vector.content_hash.in_(chunk))
-                )
-                for key, data in connection.execute(query):
-                    found[key] = np.frombuffer(data, dtype="<f2").astype(np.float32)
-    finally:
-        engine.dispose()
-    return found
+    storage = open_storage(settings.index, settings)
+    if not storage.exists():
+        return {}
+    with storage.reading() as catalog:
+        return catalog.vectors(hashes, fingerprint)

@@ -26,7 +26,7 @@ from retrieval.encoders.batching import without_memory
 from retrieval.errors import IndexMissing
 from retrieval.evaluation.costs import encoder_latency, latency, peak_memory_mb
 from retrieval.evaluation.embedding import Embedded, embed, in_common
-from retrieval.evaluation.index_loss import index_loss, photo_gallery
+from retrieval.evaluation.index_loss import LivePhotos, PhotoIndex, PhotosInMemory, index_loss
 from retrieval.evaluation.intervals import compare, summarise
 from retrieval.evaluation.metrics import (
     SHARE,
@@ -40,7 +40,6 @@ from retrieval.evaluation.sets import EvaluationSet, photos_with_texts, read_pai
 from retrieval.evaluation.zero_shot import TEMPLATES, ZeroShot, classify
 from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
-from retrieval.storage.folder.gallery import Gallery
 
 MAX_CATEGORIES = 50
 LATENCY_TEXTS = 51
@@ -180,7 +179,7 @@ def evaluate(
         given = read_pairs(pairs)
     else:
         assert searcher is not None
-        given = photos_with_texts(searcher.reader, settings.index, queries)
+        given = photos_with_texts(searcher.generation, settings.index, queries)
     loaded = [
         _load(name, searcher, given, settings, progress) for name in (settings.model, *compare_with)
     ]
@@ -246,7 +245,7 @@ def _encoder(
     compare with, the same name means the model without the adapter.
     """
     if searcher is not None:
-        manifest = searcher.reader.manifest
+        manifest = searcher.generation.manifest
         own_name = name_from_here(manifest.model, searcher.index)
         if name is None or (first and name == own_name and settings.fit in (None, manifest.fit)):
             return without_memory(searcher.warm()), searcher
@@ -266,15 +265,16 @@ def _evaluate(
     with progress.task("ranking"):
         directions = _directions(embedded)
         zero_shot = classify(embedded.photos, given.labels, encoder, templates)
+        index: PhotoIndex
         if own is not None and given.photo_ids is not None:
-            gallery, ids = own.reader.galleries["images"], given.photo_ids
+            index, ids = LivePhotos(own.generation), given.photo_ids
         else:
             wanted = settings.index_type or "auto"
-            gallery = photo_gallery(embedded.photos, wanted, settings.exact_limit)
+            index = PhotosInMemory(embedded.photos, wanted, settings.exact_limit)
             ids = np.arange(len(given.photos), dtype=np.int64)
         relevant = given.photos_of_texts(duplicates=False)
-        loss = index_loss(gallery, ids, embedded.texts, embedded.photos, relevant)
-        latencies = {**loaded.latency, **_search_latency(encoder, gallery, embedded)}
+        loss = index_loss(index, ids, embedded.texts, embedded.photos, relevant)
+        latencies = {**loaded.latency, **_search_latency(encoder, index, embedded)}
         if own is not None and given.photo_ids is not None:
             latencies["page"] = _page_latency(own, given.texts)
     cost = encoder.cost()
@@ -332,14 +332,14 @@ def _directions(embedded: Embedded) -> dict[str, Direction]:
 
 
 def _search_latency(
-    encoder: Encoder, gallery: Gallery, embedded: Embedded
+    encoder: Encoder, index: PhotoIndex, embedded: Embedded
 ) -> dict[str, dict[str, float]]:
     """`search`: from a vector to the nearest photos; `query`: from words to them."""
     vectors, texts = embedded.texts, _spread(embedded.given.texts, LATENCY_TEXTS)
     return {
-        "search": latency(lambda number: gallery.nearest(vectors[number % len(vectors)], FOUND)),
+        "search": latency(lambda number: index.nearest(vectors[number % len(vectors)], FOUND)),
         "query": latency(
-            lambda number: gallery.nearest(
+            lambda number: index.nearest(
                 encoder.encode_texts([texts[number % len(texts)]])[0], FOUND
             )
         ),

@@ -64,9 +64,9 @@ def judge_searches(
             if silent
             else "no judgement is above 0: nothing is right"
         )
-    judged = {product for query in queries for product in judgements.relevance[query]}
-    snapshot = searcher.reader.snapshot
-    unknown = tuple(sorted(product for product in judged if snapshot.product_id(product) is None))
+    judged = sorted({product for query in queries for product in judgements.relevance[query]})
+    known = searcher.generation.product_ids(judged) >= 0
+    unknown = tuple(product for product, there in zip(judged, known, strict=True) if not there)
     if len(unknown) == len(judged):
         raise QueryError(
             f"none of the {len(judged)} products that are judged is in the index; "

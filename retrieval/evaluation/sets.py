@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
 
+from retrieval.common.text import text_hash
 from retrieval.errors import SourceError
 from retrieval.evaluation.metrics import Ints
 from retrieval.sources import Reject, open_table
 from retrieval.sources.columns import ALIASES, find_column
-from retrieval.storage.folder.catalog import text_hash
-from retrieval.storage.folder.generation import Reader
-from retrieval.storage.models import Image, ProductRow, ProductText
+from retrieval.storage.base import Generation
+from retrieval.storage.entities import Card, ImageRow
 
 Relevant = list[npt.NDArray[np.intp]]
 
@@ -131,34 +130,32 @@ def read_pairs(path: Path) -> EvaluationSet:
     return builder.built(path)
 
 
-def photos_with_texts(reader: Reader, index: Path, field_name: str) -> EvaluationSet:
+def photos_with_texts(generation: Generation, index: Path, field_name: str) -> EvaluationSet:
     """The texts of a catalog's products (`title` or `description`) with their photos.
 
     Raises:
         SourceError: no product has both.
     """
-    texts = (
-        select(ProductText.product_id, ProductText.content)
-        .where(ProductText.field == field_name)
-        .order_by(ProductText.id)
-    )
-    images = select(Image.id, Image.product_id, Image.path, Image.content_hash, ProductRow.category)
-    images = images.join(ProductRow, ProductRow.id == Image.product_id).order_by(Image.id)
-    with reader.snapshot.engine.connect() as connection:
-        words = {row.product_id: row.content for row in connection.execute(texts)}
-        rows = [row for row in connection.execute(images) if row.product_id in words]
-    if not rows:
+    words: dict[int, str] = {}
+    photos: list[tuple[ImageRow, Card]] = []
+    for card in generation.scan():
+        texts = [text.content for text in card.texts if text.field == field_name]
+        if texts:
+            words[card.id] = texts[-1]
+            photos += [(image, card) for image in card.images]
+    if not photos:
         raise SourceError(f"no product of {index} has a {field_name} and a photo to evaluate by")
-    text_row = {product: i for i, product in enumerate(dict.fromkeys(r.product_id for r in rows))}
+    photos.sort(key=lambda photo: photo[0].id)
+    text_row = {product: i for i, product in enumerate(dict.fromkeys(c.id for _, c in photos))}
     return EvaluationSet(
         base=index.resolve(),
-        photos=tuple(row.path for row in rows),
-        photo_keys=tuple(row.content_hash for row in rows),
+        photos=tuple(image.path for image, _ in photos),
+        photo_keys=tuple(image.content_hash for image, _ in photos),
         texts=tuple(words[product] for product in text_row),
-        links=np.array([(text_row[row.product_id], i) for i, row in enumerate(rows)], np.intp),
-        labels=tuple(row.category for row in rows),
+        links=np.array([(text_row[card.id], i) for i, (_, card) in enumerate(photos)], np.intp),
+        labels=tuple(card.category for _, card in photos),
         kind=f"{field_name}s of the catalog",
-        photo_ids=np.array([row.id for row in rows], dtype=np.int64),
+        photo_ids=np.array([image.id for image, _ in photos], dtype=np.int64),
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from retrieval.errors import ImageError
@@ -66,9 +65,3 @@ def _spellings(said: str) -> Iterator[str]:
         yield spelling
         yield unicodedata.normalize("NFC", spelling)
         yield unicodedata.normalize("NFD", spelling)
-
-
-def opener(index: Path) -> Callable[[str], str]:
-    """Stored paths, which are relative to the index, -> such as can be opened from here."""
-    root, here = index.resolve(), f"{Path.cwd()}{os.sep}"
-    return lambda stored: os.path.normpath(f"{root}/{stored}").removeprefix(here)

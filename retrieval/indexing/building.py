@@ -10,8 +10,7 @@ from retrieval.encoders import STARTER, load_encoder, loading_message, name_from
 from retrieval.indexing.indexer import Indexer, IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source
-from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
+from retrieval.storage import open_storage
 
 
 def settings_of_index(settings: Settings) -> Settings:
@@ -20,18 +19,17 @@ def settings_of_index(settings: Settings) -> Settings:
     They are read from the catalog, not from a generation: one that is damaged must not make
     the next run take the bundled model instead. A new index takes the bundled one.
     """
-    path = settings.index / CATALOG_FILE
     active = None
-    if path.exists():
-        engine = open_catalog(path)
-        active = CatalogStore(engine).active_encoder()
-        engine.dispose()
+    storage = open_storage(settings.index, settings)
+    if storage.exists():
+        with storage.reading() as catalog:
+            active = catalog.active_encoder()
     if active is None:
         return settings.model_copy(update={"model": settings.model or STARTER})
     model = settings.model or name_from_here(active.name, settings.index)
     fit = settings.fit
     if fit is None and portable_name(model, settings.index) == active.name:
-        fit = active.details["preprocess"]["fit"]
+        fit = active.fit
     return settings.model_copy(update={"model": model, "fit": fit})
 
 
@@ -61,5 +59,5 @@ def index_source(
     name = settings.model or STARTER
     with progress.task(loading_message(name, settings)):
         encoder = load_encoder(name, settings, bulk=True)
-    indexer = Indexer(settings.index, settings, progress, rejects)
+    indexer = Indexer(settings, progress, rejects)
     return indexer.run(source, encoder, prune=prune)

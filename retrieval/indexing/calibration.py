@@ -7,15 +7,14 @@ products with what belongs to others. A match that one in a hundred of them reac
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.vectors import Vectors, spread_evenly
-from retrieval.storage.entities import LOGISTIC_REACH, Calibration
-from retrieval.storage.folder.gallery import Gallery
+from retrieval.common.vectors import Vectors
+from retrieval.storage.base import Generation
+from retrieval.storage.entities import LOGISTIC_REACH, MODALITIES, Calibration, Ids, Modality
 
 SAMPLE_PRODUCTS = 1_000
 MIN_PRODUCTS = 8
@@ -24,29 +23,29 @@ DUPLICATE = 0.9995
 REACHED_BY_CHANCE = 0.99
 
 
-def calibrate(images: Gallery, texts: Gallery) -> dict[str, Any]:
-    """Calibrations by `query>gallery` (`text>images`, ...), as a manifest stores them.
+def calibrate(generation: Generation) -> dict[str, Calibration]:
+    """Calibrations by `query>gallery` (`text>images`, ...), of an even sample of products.
 
     Pairs that the catalog has too few examples of are left out.
     """
-    image_products, image_rows = np.unique(images.products, return_index=True)
-    text_products, text_rows = np.unique(texts.products, return_index=True)
-    both, in_images, in_texts = np.intersect1d(
-        image_products, text_products, assume_unique=True, return_indices=True
+    both = generation.sample_products(SAMPLE_PRODUCTS, with_all_of=("images", "texts"))
+    across = _across(
+        _first_vectors(generation, "images", both), _first_vectors(generation, "texts", both)
     )
-    found: dict[str, Calibration | None] = {}
-    picked = _sample(both)
-    photos = _rows(images, image_rows[in_images[picked]])
-    words = _rows(texts, text_rows[in_texts[picked]])
-    across = _across(photos, words)
-    found["text>images"] = found["image>texts"] = across
-    found["image>images"] = _within(_rows(images, image_rows[_sample(image_rows)]))
-    found["text>texts"] = _within(_rows(texts, text_rows[_sample(text_rows)]))
-    return {name: asdict(value) for name, value in found.items() if value is not None}
+    pairs = {"text>images": across, "image>texts": across}
+    for modality in MODALITIES:
+        products = generation.sample_products(SAMPLE_PRODUCTS, with_all_of=(modality,))
+        kind = modality.removesuffix("s")
+        pairs[f"{kind}>{modality}"] = _within(_first_vectors(generation, modality, products))
+    return {name: pair for name, pair in pairs.items() if pair is not None}
 
 
-def read_calibration(stored: dict[str, Any]) -> dict[str, Calibration]:
-    return {name: Calibration(**values) for name, values in stored.items()}
+def _first_vectors(generation: Generation, modality: Modality, products: Ids) -> Vectors:
+    """(n, d) of each product the row of the lowest primary key."""
+    rows = generation.rows_of(modality, products)
+    order = np.lexsort((rows.ids, rows.products))
+    _, first = np.unique(rows.products[order], return_index=True)
+    return np.asarray(rows.vectors[order[first]])
 
 
 def _across(photos: Vectors, words: Vectors) -> Calibration | None:
@@ -75,11 +74,3 @@ def _above(chance: npt.NDArray[np.floating[Any]]) -> Calibration | None:
     if reach < 1e-4:
         return None
     return Calibration(round(threshold, 6), round(LOGISTIC_REACH / reach, 6))
-
-
-def _sample(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return spread_evenly(len(rows), SAMPLE_PRODUCTS)
-
-
-def _rows(gallery: Gallery, rows: npt.NDArray[np.int64]) -> Vectors:
-    return np.asarray(gallery.vectors[rows], dtype=np.float32)

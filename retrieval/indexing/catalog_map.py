@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from retrieval.common.vectors import Vectors, normalise, spread_evenly
-from retrieval.storage.entities import CatalogMap, Ids, Places
-from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.base import Generation
+from retrieval.storage.entities import CatalogMap, Ids, Modality, Places
 
 MAPPED_PRODUCTS = 2_000
 LAID_OUT = 1_000
@@ -21,15 +21,15 @@ NEIGHBOURS = 5
 SEED = 0
 
 
-def lay_out(gallery: Gallery, product_ids: Ids, before: CatalogMap | None = None) -> CatalogMap:
-    """A map of up to MAPPED_PRODUCTS products, spread evenly over the gallery.
+def lay_out(generation: Generation, before: CatalogMap | None = None) -> CatalogMap:
+    """A map of up to MAPPED_PRODUCTS products, spread evenly over the catalog.
+
+    By their photos, or by their texts where the catalog has no photos.
 
     Args:
-        gallery: of photos, or of texts where the catalog has no photos.
-        product_ids: primary key of each product, as the gallery counts them; ascending.
         before: the map to go on from, of vectors by the same encoder.
     """
-    ids, vectors = _products(gallery, product_ids, before)
+    ids, vectors = _products(generation, before)
     kept = np.zeros(len(ids), dtype=np.bool_)
     if before is not None:
         kept = np.isin(ids, before.ids)
@@ -45,21 +45,22 @@ def lay_out(gallery: Gallery, product_ids: Ids, before: CatalogMap | None = None
     return CatalogMap(ids, places)
 
 
-def _products(gallery: Gallery, product_ids: Ids, before: CatalogMap | None) -> tuple[Ids, Vectors]:
+def _products(generation: Generation, before: CatalogMap | None) -> tuple[Ids, Vectors]:
     """Primary keys, ascending, and mean vectors of the products on the map."""
-    owners = np.unique(gallery.products)
-    if len(owners) > MAPPED_PRODUCTS:
-        held = np.isin(product_ids[owners], [] if before is None else before.ids)
-        known = owners[held][:MAPPED_PRODUCTS]
-        others = np.setdiff1d(owners, known, assume_unique=True)
-        room = MAPPED_PRODUCTS - len(known)
-        picked = spread_evenly(len(others), room)
-        owners = np.sort(np.concatenate([known, others[picked]]))
-    rows = np.flatnonzero(np.isin(gallery.products, owners))
-    place = np.searchsorted(owners, gallery.products[rows])
-    sums = np.zeros((len(owners), gallery.vectors.shape[1]), dtype=np.float32)
-    np.add.at(sums, place, np.asarray(gallery.vectors[rows], dtype=np.float32))
-    return product_ids[owners], normalise(sums)
+    modality: Modality = "images" if generation.manifest.galleries["images"].vectors else "texts"
+    known = np.empty(0, dtype=np.int64)
+    if before is not None:
+        known = np.unique(generation.rows_of(modality, before.ids).products)[:MAPPED_PRODUCTS]
+    others = generation.sample_products(
+        MAPPED_PRODUCTS - len(known), with_all_of=(modality,), without=known
+    )
+    products = np.sort(np.concatenate([known, others]))
+    rows = generation.rows_of(modality, products)
+    # Summed in the order of their keys: floats added in another would move the map a little.
+    by_key = np.argsort(rows.ids)
+    sums = np.zeros((len(products), generation.manifest.dim), dtype=np.float32)
+    np.add.at(sums, np.searchsorted(products, rows.products[by_key]), rows.vectors[by_key])
+    return products, normalise(sums)
 
 
 def _plane(vectors: Vectors) -> Places:

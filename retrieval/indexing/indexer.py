@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.progress import Progress
+from retrieval.common.text import text_hash
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.indexing.preparing import Prepared, SourceReader
+from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
-from retrieval.storage.entities import Manifest, ProductChange
-from retrieval.storage.folder.catalog import CatalogStore, text_hash
-from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
-from retrieval.storage.folder.generation_folders import Generations, live_manifest
-from retrieval.storage.folder.lock import writing
-from retrieval.storage.folder.publishing import publish
+from retrieval.storage import open_storage
+from retrieval.storage.base import Catalog, Storage
+from retrieval.storage.entities import EncoderInfo, Manifest, ProductChange
 
 PRODUCTS_A_COMMIT = 512
 TEXTS_A_COMMIT = 512
@@ -74,17 +72,13 @@ class IndexReport:
 
 
 class Indexer:
-    """Brings the index in a folder up to date with sources."""
+    """Brings the index of `settings.index` up to date with sources."""
 
     def __init__(
-        self,
-        index: Path,
-        settings: Settings,
-        progress: Progress,
-        rejects: list[Reject] | None = None,
+        self, settings: Settings, progress: Progress, rejects: list[Reject] | None = None
     ) -> None:
         """`rejects` is filled as the run goes: it is there also where the run does not end well."""
-        self._index = index
+        self._storage = open_storage(settings.index, settings)
         self._settings = settings
         self._progress = progress
         self._rejects = [] if rejects is None else rejects
@@ -100,38 +94,37 @@ class Indexer:
             SourceError: the source has no usable row at all; nothing is changed then.
             KeyboardInterrupt: stopped; what was committed stays, and the next run goes on.
         """
-        with writing(self._index, self._settings.lock_timeout), self._open_store() as store:
+        with self._storage.writing(create=True) as catalog:
             report = IndexReport(model=encoder.name, rejects=self._rejects)
-            run = _Run(self._index, self._settings, self._progress, store, encoder, report)
+            run = _Run(self._storage, catalog, self._settings, self._progress, encoder, report)
             return run.execute(source, prune)
 
     def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
         """What `run` would do, photos decoded, but no model loaded and nothing written."""
         with contextlib.ExitStack() as stack:
-            known = (self._index / CATALOG_FILE).exists()
-            store = stack.enter_context(self._open_store()) if known else None
-            active = store.active_encoder() if store else None
-            name = self._settings.model and portable_name(self._settings.model, self._index)
+            known = self._storage.exists()
+            catalog = stack.enter_context(self._storage.reading()) if known else None
+            active = catalog.active_encoder() if catalog else None
+            name = self._settings.model and portable_name(self._settings.model, self._storage.base)
             if active and name not in (None, active.name):
                 active = None  # another model: nothing is embedded by it yet
             model = self._settings.model or (active.name if active else STARTER)
             # What is stored is known by its pixels as they were seen.
             side = active.details["preprocess"]["size"] if active else None
-            reader = SourceReader(self._index, self._settings, None, side)
+            reader = SourceReader(self._storage.base, self._settings, None, side)
             tally = _Tally(IndexReport(model, rejects=self._rejects))
+            fingerprint = active.fingerprint if active else None
             with self._progress.task("looking", source.count()) as task:
-                for item in reader.stream(source, store, active.id if active else None):
+                for item in reader.stream(source, catalog, fingerprint):
                     task.advance()
                     tally.preview(item)
-            return tally.previewed(store, prune)
+            return tally.previewed(catalog, prune)
 
-    @contextlib.contextmanager
-    def _open_store(self) -> Iterator[CatalogStore]:
-        engine = open_catalog(self._index / CATALOG_FILE)
-        try:
-            yield CatalogStore(engine)
-        finally:
-            engine.dispose()
+
+def encoder_info(encoder: Encoder, base: Path) -> EncoderInfo:
+    """What a catalog keeps of an encoder; folders are told from `base`."""
+    name = portable_name(encoder.name, base)
+    return EncoderInfo(encoder.fingerprint, name, encoder.dim, encoder.details.as_dict())
 
 
 def _none_usable(report: IndexReport) -> str:
@@ -147,20 +140,21 @@ class _Run:
 
     def __init__(
         self,
-        index: Path,
+        storage: Storage,
+        catalog: Catalog,
         settings: Settings,
         progress: Progress,
-        store: CatalogStore,
         encoder: Encoder,
         report: IndexReport,
     ) -> None:
-        self._index = index
+        self._storage = storage
+        self._catalog = catalog
         self._settings = settings
         self._progress = progress
-        self._store = store
         self._encoder = encoder
-        self._encoder_id = store.register_encoder(encoder, portable_name(encoder.name, index))
-        self._reader = SourceReader(index, settings, encoder)
+        self._fingerprint = encoder.fingerprint
+        catalog.register_encoder(encoder_info(encoder, storage.base))
+        self._reader = SourceReader(storage.base, settings, encoder)
         self._tally = _Tally(report)
         self._batch: list[Prepared] = []
         self._squares = 0
@@ -171,7 +165,7 @@ class _Run:
         started = time.perf_counter()
         report = self._tally.report
         with self._progress.task("indexing", source.count()) as task:
-            for item in self._reader.stream(source, self._store, self._encoder_id):
+            for item in self._reader.stream(source, self._catalog, self._fingerprint):
                 task.advance()
                 if self._tally.add(item):
                     self._take(item)
@@ -179,15 +173,15 @@ class _Run:
         if not self._tally.usable:
             raise SourceError(f"{source.path} has {_none_usable(report)}; nothing was changed")
         if prune and not self._tally.nameless:
-            report.removed = self._store.remove_except(self._tally.seen)
+            report.removed = self._catalog.remove_except(self._tally.seen)
         elif prune:
             self._tally.add_rejects(self._tally.why_not_pruned())
         elif not self._tally.nameless:
-            report.beside = self._store.count_except(self._tally.seen)
+            report.beside = self._catalog.count_except(self._tally.seen)
         self._complete_others()
         encoding = time.perf_counter() - started
         manifest = self._publish()
-        counts = self._store.counts()
+        counts = self._catalog.counts()
         report.products, report.images = counts["products"], counts["images"]
         report.texts = counts["texts"]
         report.generation = manifest.generation
@@ -198,13 +192,13 @@ class _Run:
 
     def _complete_others(self) -> None:
         """Embeds stored products that the source did not have, where the model is a new one."""
-        waiting = list(self._store.incomplete_ids(self._encoder_id))
-        if not waiting:
+        waiting = self._catalog.incomplete(self._fingerprint)
+        if not len(waiting):
             return
-        records = self._store.records(waiting, self._index.resolve())
+        records = self._catalog.records(waiting)
         lost: list[str] = []
         with self._progress.task("embedding earlier products", len(waiting)) as task:
-            for item in self._reader.stream(records, self._store, self._encoder_id):
+            for item in self._reader.stream(records, self._catalog, self._fingerprint):
                 task.advance()
                 self._tally.add_rejects(item)
                 if isinstance(item, Prepared) and item.empty:
@@ -215,7 +209,7 @@ class _Run:
         if lost:
             # Their photos are gone and they have no words: no vector can ever be made of them,
             # and a generation in which some lack one is not published.
-            self._store.remove(lost)
+            self._catalog.remove(lost)
             self._tally.report.removed += len(lost)
 
     def _take(self, prepared: Any) -> None:
@@ -238,7 +232,7 @@ class _Run:
         for prepared in self._batch:
             inputs.update(prepared.inputs)
             texts.update({text_hash(content): content for _, content in prepared.record.texts})
-        known = self._store.known_vectors([*inputs, *texts], self._encoder_id)
+        known = self._catalog.known_vectors([*inputs, *texts], self._fingerprint)
         vectors = self._embed(
             {key: square for key, square in inputs.items() if key not in known},
             {key: content for key, content in texts.items() if key not in known},
@@ -247,7 +241,7 @@ class _Run:
         self._tally.report.embedded += len(vectors)
         self._tally.report.reused += max(0, items - len(vectors))
         changes = [ProductChange(p.record, p.images, p.stored, p.visible) for p in self._batch]
-        self._store.write(changes, vectors, self._encoder_id)
+        self._catalog.write(changes, vectors, self._fingerprint)
         self._batch, self._squares, self._texts = [], 0, 0
 
     def _embed(
@@ -264,14 +258,14 @@ class _Run:
         return vectors
 
     def _publish(self) -> Manifest:
-        self._store.activate_encoder(self._encoder_id)
+        self._catalog.activate_encoder(self._fingerprint)
         with contextlib.suppress(IndexMissing, IndexDamaged):
-            live = live_manifest(Generations(self._index))
-            if live.revision == self._store.revision():
+            live = self._storage.live_manifest()
+            if live.revision == self._catalog.revision():
                 return live
         # Whatever this run did itself: the one that replaced them may have been killed.
-        self._store.drop_unused_vectors()
-        return publish(self._index, self._store, self._settings, self._progress)
+        self._catalog.drop_unused_vectors()
+        return publish(self._catalog, self._progress)
 
 
 class _Tally:
@@ -329,10 +323,10 @@ class _Tally:
         self.report.reused += len(item.images) - item.decoded
         self.report.reused += len(item.record.texts) - item.new_texts
 
-    def previewed(self, store: CatalogStore | None, prune: bool) -> IndexReport:
+    def previewed(self, catalog: Catalog | None, prune: bool) -> IndexReport:
         """The report of a dry run, products that the source does not have counted in."""
         self.report.dry_run = True
-        elsewhere = store.count_except(self.seen) if store else 0
+        elsewhere = catalog.count_except(self.seen) if catalog else 0
         if prune and not self.nameless:
             self.report.removed = elsewhere
         else:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete
-
 from retrieval.common.progress import Progress
-from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
+from retrieval.errors import CatalogError, IndexMissing
+from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
-from retrieval.storage.entities import Manifest, Problem
-from retrieval.storage.folder.catalog import CatalogStore
-from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
-from retrieval.storage.folder.generation_folders import Generations
-from retrieval.storage.folder.lock import writing
-from retrieval.storage.folder.publishing import publish
-from retrieval.storage.folder.verifying import check_catalog, check_generation
-from retrieval.storage.models import Vector
+from retrieval.storage import open_storage
+from retrieval.storage.entities import GenerationState, Problem
 
 
 @dataclass(frozen=True)
@@ -62,12 +54,12 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
     """Derives a new generation from the stored vectors and publishes it; no model runs.
 
     Raises:
-        IndexMissing, IndexLocked, CatalogError: see `retrieval.storage.folder.publishing.publish`.
+        IndexMissing, IndexLocked, CatalogError: see `retrieval.indexing.publishing.publish`.
         QueryError: unknown `index_type`.
     """
     started = time.perf_counter()
-    with writable_store(settings) as store:
-        manifest = publish(settings.index, store, settings, progress, index_type, anew=True)
+    with open_storage(settings.index, settings).writing() as catalog:
+        manifest = publish(catalog, progress, index_type, anew=True)
     return RebuildReport(
         products=manifest.products,
         vectors=manifest.vectors,
@@ -89,34 +81,29 @@ def verify(settings: Settings, progress: Progress, *, repair: bool = False) -> V
         IndexMissing: there is no index.
         IndexLocked: another process writes to it.
     """
-    with writable_store(settings) as store:
-        problems = _check(settings.index, store, progress)
+    with open_storage(settings.index, settings).writing() as catalog:
+        problems = catalog.verify(progress)
         if not problems or not repair:
             return VerifyReport(tuple(problems))
-        repaired = _repair(settings, store, progress, problems)
-        left = _check(settings.index, store, progress)
-        return VerifyReport(tuple(left), tuple(repaired))
+        repaired = catalog.repair(problems)
+        if any(problem.derived for problem in problems):
+            with contextlib.suppress(CatalogError, IndexMissing):
+                manifest = publish(catalog, progress, anew=True)
+                repaired.append(f"derived generation {manifest.generation} from the catalog")
+        return VerifyReport(tuple(catalog.verify(progress)), tuple(repaired))
 
 
-def list_generations(index: Path) -> dict[str, Any]:
+def list_generations(settings: Settings) -> dict[str, Any]:
     """The published generations, and which is live; a damaged one is listed as such."""
-    generations = Generations(index)
-    try:
-        current = generations.current()
-    except IndexDamaged:
-        current = None
-    return {
-        "current": current,
-        "generations": [_generation_row(generations, number) for number in generations.numbers()],
-    }
+    states = open_storage(settings.index, settings).generations()
+    return {"current": _live(states), "generations": [_generation_row(state) for state in states]}
 
 
-def rolled_back_to(index: Path) -> int | None:
+def rolled_back_to(settings: Settings) -> int | None:
     """The live generation, where a later one was rolled back from; else None."""
-    generations = Generations(index)
-    current = generations.current()
-    numbers = generations.numbers()
-    return current if current is not None and numbers and current < numbers[-1] else None
+    states = open_storage(settings.index, settings).generations()
+    live = _live(states)
+    return live if live is not None and live < states[-1].number else None
 
 
 def rollback(settings: Settings, number: int | None = None) -> int:
@@ -127,70 +114,31 @@ def rollback(settings: Settings, number: int | None = None) -> int:
         NotFound: there is no such generation.
         IndexDamaged: it is not whole.
     """
-    generations = Generations(settings.index)
-    if not generations.numbers():
+    storage = open_storage(settings.index, settings)
+    if not storage.generations():
         raise IndexMissing(f"there is no index in {settings.index}; run `retrieval index SOURCE`")
-    with writing(settings.index, settings.lock_timeout):
-        current = generations.current()
+    with storage.writing(create=True):  # a catalog that is lost does not keep from going back
+        states = storage.generations()
+        live = _live(states)
         if number is None:
-            earlier = [n for n in generations.numbers() if current is None or n < current]
+            earlier = [s.number for s in states if live is None or s.number < live]
             if not earlier:
-                raise IndexMissing(f"{settings.index} has no generation before {current}")
+                raise IndexMissing(f"{settings.index} has no generation before {live}")
             number = earlier[-1]
-        if number in generations.numbers():
-            generations.check_sizes(generations.manifest(number))
-        generations.make_current(number)
+        storage.switch(number)
         return number
 
 
-@contextlib.contextmanager
-def writable_store(settings: Settings) -> Iterator[CatalogStore]:
-    """The catalog of an index, while nobody else may write; raises IndexMissing, IndexLocked."""
-    path = settings.index / CATALOG_FILE
-    if not path.exists():
-        raise IndexMissing(f"there is no index in {settings.index}; run `retrieval index SOURCE`")
-    with writing(settings.index, settings.lock_timeout):
-        engine = open_catalog(path)
-        try:
-            yield CatalogStore(engine)
-        finally:
-            engine.dispose()
+def _live(states: Sequence[GenerationState]) -> int | None:
+    return next((state.number for state in states if state.live), None)
 
 
-def _check(index: Path, store: CatalogStore, progress: Progress) -> list[Problem]:
-    with progress.task("checking the catalog"):
-        problems = check_catalog(store)
-    with progress.task("checking the generation"):
-        return problems + check_generation(index, store)
-
-
-def _repair(
-    settings: Settings, store: CatalogStore, progress: Progress, problems: list[Problem]
-) -> list[str]:
-    done: list[str] = []
-    bad_vectors = [p.vector_id for p in problems if p.vector_id is not None]
-    if bad_vectors:
-        with store.engine.begin() as connection:
-            for vector_id in bad_vectors:
-                connection.execute(delete(Vector).where(Vector.id == vector_id))
-        done.append(f"dropped {len(bad_vectors)} stored vectors that could not be right")
-    if Generations(settings.index).clean_up():
-        done.append("removed what a killed run had left behind")
-    if any(problem.derived for problem in problems):
-        with contextlib.suppress(CatalogError, IndexMissing):
-            manifest = publish(settings.index, store, settings, progress, anew=True)
-            done.append(f"derived generation {manifest.generation} from the catalog")
-    return done
-
-
-def _generation_row(generations: Generations, number: int) -> dict[str, Any]:
-    try:
-        manifest: Manifest = generations.manifest(number)
-        generations.check_sizes(manifest)
-    except IndexDamaged as error:
-        return {"generation": number, "ok": False, "problem": str(error)}
+def _generation_row(state: GenerationState) -> dict[str, Any]:
+    manifest = state.manifest
+    if manifest is None:
+        return {"generation": state.number, "ok": False, "problem": state.problem}
     return {
-        "generation": number,
+        "generation": state.number,
         "ok": True,
         "created": manifest.created,
         "products": manifest.products,

@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from retrieval.common.text import is_unicode
+from retrieval.common.text import is_unicode, text_hash
 from retrieval.encoders.base import Encoder, ModelInput
 from retrieval.errors import ImageError
 from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
+from retrieval.storage.base import Catalog
 from retrieval.storage.entities import StoredImage, StoredProduct
-from retrieval.storage.folder.catalog import CatalogStore, text_hash
 
 # A file changed this shortly before it was looked at may change again within the same tick of
 # the file system's clock: it is read again rather than trusted.
@@ -88,21 +88,21 @@ class SourceReader:
     def stream(
         self,
         records: Iterable[ProductRecord | Reject],
-        store: CatalogStore | None,
-        encoder_id: int | None,
+        catalog: Catalog | None,
+        fingerprint: str | None,
     ) -> Iterator[Prepared | Reject]:
         """Each record prepared, each Reject as it is, in the order given.
 
         Args:
-            store: what is stored already; None where there is no catalog yet.
-            encoder_id: whose vectors count as made.
+            catalog: what is stored already; None where there is no catalog yet.
+            fingerprint: of the encoder whose vectors count as made.
         """
         workers = self._settings.decode_workers
         ahead = 2 * self._settings.batch_size + workers
         pending: deque[Future[Prepared] | Reject] = deque()
         pool = ThreadPoolExecutor(workers, "decode")
         try:
-            for item, stored in _with_stored(records, store, encoder_id):
+            for item, stored in _with_stored(records, catalog, fingerprint):
                 if isinstance(item, Reject):
                     pending.append(item)
                 else:
@@ -200,13 +200,13 @@ class SourceReader:
 
 def _with_stored(
     records: Iterable[ProductRecord | Reject],
-    store: CatalogStore | None,
-    encoder_id: int | None,
+    catalog: Catalog | None,
+    fingerprint: str | None,
 ) -> Iterator[tuple[ProductRecord | Reject, StoredProduct | None]]:
     iterator = iter(records)
     while chunk := list(islice(iterator, LOOKED_UP_AT_ONCE)):
         keys = [item.key for item in chunk if isinstance(item, ProductRecord)]
-        stored = store.load(keys, encoder_id) if store else {}
+        stored = catalog.stored(keys, fingerprint) if catalog else {}
         for item in chunk:
             yield item, stored.get(item.key or "")
 

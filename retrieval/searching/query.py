@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from PIL import Image
 
@@ -33,9 +33,11 @@ class Query:
         images: path of a file, its bytes, or a picture.
         like: ids of products; unlike: of those that what is wanted is not like.
         weights: of each kind of part; see WEIGHTS for what is not given.
+        where: conditions that a facet can be widened by; within: those that always hold.
         scope: which vectors may answer: those of photos, of texts, or both.
         limit: products on the page, 1 to MAX_LIMIT.
         offset: products before it, 0 to MAX_OFFSET.
+        facets: count what the search can be narrowed down by, too.
     """
 
     texts: tuple[str, ...] = ()
@@ -45,10 +47,17 @@ class Query:
     unlike: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     where: tuple[Filter, ...] = ()
+    within: tuple[Filter, ...] = ()
     scope: Scope = "products"
     mode: Mode = "hybrid"
     limit: int = 20
     offset: int = 0
+    facets: bool = False
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """All conditions that a product must meet."""
+        return self.where + self.within
 
     @property
     def text(self) -> str:
@@ -64,39 +73,62 @@ class Query:
             "minus": list(self.minus),
             "unlike": list(self.unlike),
             "weights": dict(self.weights),
-            "where": [str(one) for one in self.where],
+            "where": [str(condition) for condition in self.filters],
             "in": self.scope,
             "limit": self.limit,
             "offset": self.offset,
         }
 
 
-def make_query(
-    *,
-    text: str | Sequence[str] | None = None,
-    image: ImageInput | Sequence[ImageInput] | None = None,
-    like: str | Sequence[str] | None = None,
-    minus: str | Sequence[str] | None = None,
-    unlike: str | Sequence[str] | None = None,
-    weights: Mapping[str, float] | str | None = None,
-    where: Where = None,
-    scope: str = "products",
-    mode: str | None = None,
-    limit: int = 20,
-    offset: int = 0,
-) -> Query:
-    """A checked query; each of the first five takes one or several.
+class SearchOptions(TypedDict, total=False):
+    """What a search may be given beside its text; all of it is optional.
 
-    `mode` None is hybrid where there are words and the scope has texts, else vector.
+    Attributes:
+        image: path, bytes or picture; several are averaged, as several texts are.
+        like: id of a product of the catalog, or several; they are not among the results.
+        minus: words for what is not wanted.
+        unlike: id of a product that what is wanted is not like; it is not among the results.
+        weights: `{"text": 1, "image": 0.5}`; see WEIGHTS for what is not given.
+        where: `{"category": "Chairs", "price": {"<": 100}}` or `["price<100"]`.
+        within: as `where`; facets are counted within it, even its own field's.
+        scope: `products`, `images` or `texts`: which vectors may answer.
+        mode: `vector`, `lexical` or `hybrid`; None chooses: hybrid where there are words and the
+            scope has texts, else vector.
+        limit: products on the page, 20; offset: products before it, 0.
+        facets: count what the search can be narrowed down by, too.
+    """
+
+    image: ImageInput | Sequence[ImageInput] | None
+    like: str | Sequence[str] | None
+    minus: str | Sequence[str] | None
+    unlike: str | Sequence[str] | None
+    weights: Mapping[str, float] | str | None
+    where: Where
+    within: Where
+    scope: str
+    mode: str | None
+    limit: int
+    offset: int
+    facets: bool
+
+
+def make_query(text: str | Sequence[str] | None = None, **options: Unpack[SearchOptions]) -> Query:
+    """A checked query; texts, photos, products and what is unwanted may be one or several.
 
     Raises:
         QueryError: nothing is asked, or a part is out of range; says which.
+        TypeError: there is no such option.
     """
+    unknown = [name for name in options if name not in SearchOptions.__annotations__]
+    if unknown:
+        raise TypeError(f"a search has no option {unknown[0]!r}")
+    scope, mode = options.get("scope", "products"), options.get("mode")
+    limit, offset = options.get("limit", 20), options.get("offset", 0)
     texts = _strings(text, "text")
-    images = _images(image)
-    likes = _strings(like, "like")
-    minuses = _strings(minus, "minus")
-    unlikes = _strings(unlike, "unlike")
+    images = _images(options.get("image"))
+    likes = _strings(options.get("like"), "like")
+    minuses = _strings(options.get("minus"), "minus")
+    unlikes = _strings(options.get("unlike"), "unlike")
     if not (texts or images or likes):
         raise QueryError("nothing is asked; give words, a photo, or a product to be like")
     if len(texts) + len(images) + len(likes) + len(minuses) + len(unlikes) > MAX_PARTS:
@@ -122,12 +154,14 @@ def make_query(
         like=likes,
         minus=minuses,
         unlike=unlikes,
-        weights={**WEIGHTS, **_weights(weights)},
-        where=filters_from(where),
+        weights={**WEIGHTS, **_weights(options.get("weights"))},
+        where=filters_from(options.get("where")),
+        within=filters_from(options.get("within")),
         scope=scope,  # type: ignore[arg-type]
         mode=mode if mode == "lexical" else (mode or "hybrid") if with_words else "vector",  # type: ignore[arg-type]
         limit=limit,
         offset=offset,
+        facets=options.get("facets", False),
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from retrieval.searching.facets import Facets
+from retrieval.storage.entities import Card
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -55,6 +58,30 @@ class Hit:
     strength: float | None
     weak: bool
 
+    @classmethod
+    def of(
+        cls,
+        card: Card,
+        *,
+        rank: int,
+        score: float,
+        matched: Matched,
+        images: tuple[str, ...],
+        strength: float | None,
+        weak: bool,
+    ) -> Hit:
+        """A product's card on a page of results; `images` as they can be opened from here."""
+        return cls(
+            rank=rank,
+            score=score,
+            image=matched.image or (images[0] if images else None),
+            matched=matched,
+            images=images,
+            strength=strength,
+            weak=weak,
+            **_shown(card),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         matched = {k: v for k, v in vars(self.matched).items() if v is not None}
         return {**vars(self), "matched": matched, "images": list(self.images)}
@@ -79,6 +106,24 @@ class Product:
     images: tuple[str, ...]
     words: tuple[str, ...]
 
+    @classmethod
+    def of(cls, card: Card, images: tuple[str, ...], words: Sequence[str] = ()) -> Product:
+        """A product's card; `images` as they can be opened from here."""
+        return cls(images=images, words=tuple(words), **_shown(card))
+
+
+def _shown(card: Card) -> dict[str, Any]:
+    """What hits and products show of a card as it is."""
+    return {
+        "id": card.key,
+        "title": card.title,
+        "description": card.description,
+        "category": card.category,
+        "brand": card.brand,
+        "price": card.price,
+        "attributes": card.attributes,
+    }
+
 
 @dataclass(frozen=True)
 class SearchResult(Sequence[Hit]):
@@ -88,6 +133,7 @@ class SearchResult(Sequence[Hit]):
         total: products that the pages hold altogether.
         generation: that answered, as one whole.
         stages_ms: of `took_ms`, what went to each of `retrieval.searching.timing.STAGES`.
+        facets: what the search can be narrowed down by; None where that was not asked for.
     """
 
     query: dict[str, Any]
@@ -97,6 +143,7 @@ class SearchResult(Sequence[Hit]):
     total: int
     generation: int
     results: tuple[Hit, ...]
+    facets: Facets | None = None
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.results)
@@ -114,4 +161,6 @@ class SearchResult(Sequence[Hit]):
         return self.results[index]
 
     def as_dict(self) -> dict[str, Any]:
-        return {**vars(self), "results": [hit.as_dict() for hit in self.results]}
+        shown = {**vars(self), "results": [hit.as_dict() for hit in self.results]}
+        facets = shown.pop("facets")
+        return shown if facets is None else {**shown, "facets": facets.as_list()}

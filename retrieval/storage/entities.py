@@ -1,21 +1,25 @@
-"""What is kept of a catalog, and handed over."""
+"""What is kept of a catalog and handed over, whatever engine keeps it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.products import ProductRecord
+from retrieval.common.vectors import Vectors
 
+Modality = Literal["images", "texts"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 Ids = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.float32]
 
 # A logistic curve is at 0.05 this many units before its middle.
 LOGISTIC_REACH = 2.944
-
 FORMAT = 1
 
 
@@ -27,6 +31,7 @@ class ImageRow:
     path: str
     width: int
     height: int
+    content_hash: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ class Manifest:
         model: name of that encoder, as `--model` takes it.
         files: name -> {"bytes", "sha256"}.
         wanted_type: the index type that was asked for, which the next one is made as, too.
-        calibration: see `retrieval.indexing.calibration`.
+        calibration: by `query>gallery` (`text>images`, ...); without the pairs that the catalog
+            has too few examples of.
     """
 
     generation: int
@@ -97,8 +103,8 @@ class Manifest:
     fit: str
     products: int
     wanted_type: str
-    galleries: dict[str, GalleryEntry]
-    calibration: dict[str, Any]
+    galleries: dict[Modality, GalleryEntry]
+    calibration: dict[str, Calibration]
     adapter: bool = False
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
@@ -118,6 +124,37 @@ class Manifest:
     @property
     def vectors(self) -> int:
         return sum(gallery.vectors for gallery in self.galleries.values())
+
+
+@dataclass(frozen=True)
+class GenerationState:
+    """A published generation as a list shows it; `problem` is one line where it is not whole."""
+
+    number: int
+    live: bool
+    manifest: Manifest | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """The encoder that vectors were made with.
+
+    Attributes:
+        name: how to load it, as `--model` takes it; a folder is told from the index.
+        dim: components of its vectors.
+        details: everything that changes a vector; the fingerprint is made of it.
+    """
+
+    fingerprint: str
+    name: str
+    dim: int
+    details: dict[str, Any]
+
+    @property
+    def fit(self) -> Any:
+        """How photos were fitted into the square that the model sees."""
+        return self.details["preprocess"]["fit"]
 
 
 @dataclass(frozen=True)
@@ -198,3 +235,62 @@ class CatalogMap:
 
     ids: Ids
     places: Places
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What was found, best first; equal scores stand by product id, then by row.
+
+    Attributes:
+        ids: (n,) primary keys: of rows where rows were asked for, else of products.
+        products: (n,) whose they are.
+        scores: (n,) cosines, or BM25 (higher is better). Where an approximate index missed a row
+            that a longer list has, that row stands below what the shorter list held.
+        order: (n,) of any dtype that numpy sorts; sorts as the ids of the products do.
+        complete: nothing else can be found under the condition.
+    """
+
+    ids: Ids
+    products: Ids
+    scores: Scores
+    order: npt.NDArray[Any]
+    complete: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Photos or texts with their vectors.
+
+    Attributes:
+        ids, products: (n,) primary keys of the rows, and whose they are.
+        vectors: (n, d) float32.
+        fields: of texts, which each is (`title`, `description`, `attributes`); empty for photos.
+    """
+
+    ids: Ids
+    products: Ids
+    vectors: Vectors
+    fields: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Values:
+    """What products have in a field: m pairs, several a product where it has a list, none where it
+    has nothing.
+
+    Attributes:
+        places: (m,) which of the products asked about.
+        codes: (m,) which of `names`; `names` holds each value once, as it is shown.
+        numbers: (m,) the values of a field of numbers, else None.
+    """
+
+    places: Ids
+    codes: Ids
+    names: tuple[str, ...]
+    numbers: Scores | None = None

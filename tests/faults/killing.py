@@ -61,7 +61,7 @@ def index_source(source: Path, index: Path, model: str, ready: Ready | None = No
     encoder = load_encoder(model, settings)
     if ready is not None:
         ready.set()
-    Indexer(index, settings, Quiet()).run(open_source(source, settings), encoder, prune=True)
+    Indexer(settings, Quiet()).run(open_source(source, settings), encoder, prune=True)
 
 
 def index_and_die(source: Path, index: Path, model: str, at: int | None, counted: Any) -> None:

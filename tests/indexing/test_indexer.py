@@ -97,7 +97,7 @@ def test_a_source_without_a_usable_row_prunes_nothing(
     shop.path.write_text("id,title\n")
     with pytest.raises(SourceError, match="nothing was changed"):
         source = open_source(shop.path, settings)
-        Indexer(settings.index, settings, Quiet()).run(source, watched, prune=True)  # type: ignore[arg-type]
+        Indexer(settings, Quiet()).run(source, watched, prune=True)  # type: ignore[arg-type]
     assert len(retrieval.open(settings.index).search("mug")) == 20
 
 
@@ -248,7 +248,7 @@ def test_decoding_stays_a_bounded_way_ahead(
 def test_a_preview_says_what_a_run_does_and_writes_nothing(
     shop: Shop, settings: Settings, watched: Watched
 ) -> None:
-    indexer = Indexer(settings.index, settings, Quiet())
+    indexer = Indexer(settings, Quiet())
     before = indexer.preview(open_source(shop.path, settings))
     assert (before.added, before.images, before.texts) == (20, 20, 60)
     assert not settings.index.exists()
@@ -301,7 +301,7 @@ def test_prune_keeps_a_product_whose_row_is_torn(
     del lines[place + 1]
     shop.path.write_text("\n".join(lines) + "\n")
     source = open_source(shop.path, settings)
-    report = Indexer(settings.index, settings, Quiet()).run(source, watched, prune=True)  # type: ignore[arg-type]
+    report = Indexer(settings, Quiet()).run(source, watched, prune=True)  # type: ignore[arg-type]
     assert (report.removed, report.products) == (1, 19)
 
 
@@ -310,7 +310,7 @@ def test_where_it_is_not_known_whose_a_broken_row_is_nothing_is_pruned(
 ) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": "1", "title": "Mug"}\n{"id": "2", "title": "Cup"}\n')
-    indexer = Indexer(settings.index, settings, Quiet())
+    indexer = Indexer(settings, Quiet())
     indexer.run(open_source(path, settings), watched)  # type: ignore[arg-type]
     path.write_text('{"id": "1", "title": "Mug"}\n{"id": "2", "tit')
     report = indexer.run(open_source(path, settings), watched, prune=True)  # type: ignore[arg-type]

@@ -207,7 +207,7 @@ def test_rollback_refuses_what_is_not_there(made: Settings) -> None:
     (Generations(made.index).folder(1) / "images.faiss").unlink()
     with pytest.raises(IndexDamaged):
         rollback(made)
-    assert list_generations(made.index)["current"] == 2
+    assert list_generations(made)["current"] == 2
 
 
 def test_old_generations_are_dropped_but_never_the_live_one(made: Settings) -> None:
@@ -223,7 +223,7 @@ def test_old_generations_are_dropped_but_never_the_live_one(made: Settings) -> N
 def test_generations_are_listed_also_damaged_ones(made: Settings) -> None:
     rebuild(made, Quiet())
     (Generations(made.index).folder(1) / "manifest.json").write_text("?")
-    listed = list_generations(made.index)
+    listed = list_generations(made)
     assert listed["current"] == 2
     assert [(row["generation"], row["ok"]) for row in listed["generations"]] == [
         (1, False),
@@ -244,7 +244,7 @@ def test_a_rollback_is_no_damage_and_repair_leaves_it(made: Settings) -> None:
     rollback(made)
     assert problems(made) == []
     assert verify(made, Quiet(), repair=True).repaired == ()
-    assert list_generations(made.index)["current"] == 1
+    assert list_generations(made)["current"] == 1
 
 
 def test_a_damaged_catalog_is_a_problem_not_a_crash(made: Settings) -> None:

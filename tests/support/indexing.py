@@ -37,4 +37,4 @@ class Watched:
 
 def run(shop: Shop, settings: Settings, encoder: Any, **options: Any) -> Any:
     source = open_source(shop.write(), settings)
-    return Indexer(settings.index, settings, Quiet()).run(source, encoder, **options)
+    return Indexer(settings, Quiet()).run(source, encoder, **options)

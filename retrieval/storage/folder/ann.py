@@ -13,13 +13,10 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.vectors import spread_evenly
+from retrieval.common.vectors import Vectors, spread_evenly
 from retrieval.errors import IndexDamaged, QueryError, one_line
 from retrieval.settings import INDEX_TYPES
-
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from retrieval.storage.entities import Ids
 
 # Mapping every type came with FAISS 1.11; before, files are read into memory.
 MAPPED = getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
@@ -101,8 +98,8 @@ class AnnIndex:
         return len(self) if self.kind == "hnsw" else 0
 
     def search(
-        self, queries: Floats, k: int, allowed: Ids | None = None, search_effort: int | None = None
-    ) -> tuple[Floats, Ids]:
+        self, queries: Vectors, k: int, allowed: Ids | None = None, search_effort: int | None = None
+    ) -> tuple[Vectors, Ids]:
         """The `k` nearest of each query, best first.
 
         Args:
@@ -231,7 +228,7 @@ def _training_rows(kind: str, count: int) -> int:
     return TRAINING_VECTORS_A_CELL * _cells(kind, count) if kind.startswith("ivf") else 100_000
 
 
-def _spread_rows(vectors: npt.NDArray[np.float16], wanted: int) -> Floats:
+def _spread_rows(vectors: npt.NDArray[np.float16], wanted: int) -> Vectors:
     rows = spread_evenly(len(vectors), wanted)
     return np.ascontiguousarray(vectors[rows], dtype=np.float32)
 

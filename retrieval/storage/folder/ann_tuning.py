@@ -6,12 +6,15 @@ that finds a photo's neighbours nearly always may miss a third of a text's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.storage.folder.ann import CODED, CODED_DEPTH, AnnIndex, Floats, Ids
+from retrieval.common.vectors import Vectors
+from retrieval.storage.entities import Ids, Modality
+from retrieval.storage.folder.ann import CODED, CODED_DEPTH, AnnIndex
 
 EXACT = "flat"
 COMPRESSED = CODED
@@ -61,7 +64,7 @@ def tune(
     index: AnnIndex,
     vectors: npt.NDArray[np.float16],
     ids: Ids,
-    queries: dict[str, Floats],
+    queries: Mapping[Modality, Vectors],
     goal: float,
 ) -> Recall:
     """Sets the least effort that reaches `goal` for every kind of query; returns the recall.
@@ -70,13 +73,15 @@ def tune(
         vectors: (n, d), the vectors in the index, under `ids` (n,).
         queries: name of the kind -> (q, d).
     """
-    queries = {name: sample[:RECALL_QUERIES] for name, sample in queries.items() if len(sample)}
-    if index.kind == EXACT or not queries or not len(index):
-        return Recall(dict.fromkeys(queries, 1.0))
-    truth = {name: exact_ids(vectors, ids, sample) for name, sample in queries.items()}
+    asked: dict[str, Vectors] = {
+        name: sample[:RECALL_QUERIES] for name, sample in queries.items() if len(sample)
+    }
+    if index.kind == EXACT or not asked or not len(index):
+        return Recall(dict.fromkeys(asked, 1.0))
+    truth = {name: exact_ids(vectors, ids, sample) for name, sample in asked.items()}
 
     def measure() -> Recall:
-        return Recall({name: _recall(index, queries[name], truth[name]) for name in queries})
+        return Recall({name: _recall(index, asked[name], truth[name]) for name in asked})
 
     for effort in _efforts(index):
         index.search_effort, index.rescore_depth = effort
@@ -98,7 +103,7 @@ def _efforts(index: AnnIndex) -> list[tuple[int, int]]:
     return [*deep, (efforts[-1], 4 * CODED_DEPTH), (efforts[-1], 8 * CODED_DEPTH)]
 
 
-def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Ids:
+def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Vectors) -> Ids:
     """The true nearest ids of each query, (q, k), by brute force in chunks of rows."""
     k = min(RECALL_AT, len(ids))
     best_scores = np.empty((len(queries), 0), dtype=np.float32)
@@ -114,7 +119,7 @@ def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Floats) -> Id
     return best_ids
 
 
-def _recall(index: AnnIndex, queries: Floats, truth: Ids) -> float:
+def _recall(index: AnnIndex, queries: Vectors, truth: Ids) -> float:
     # What a search fetches is rescored exactly, so the recall that counts is of the overfetch.
     _, found = index.search(queries, max(index.rescore_depth, truth.shape[1] * 2 + 16))
     hits = sum(len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True))

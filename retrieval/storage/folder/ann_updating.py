@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import IndexDamaged
-from retrieval.storage.folder.ann import AnnIndex, Ids
+from retrieval.storage.entities import GalleryEntry, Ids
+from retrieval.storage.folder.ann import AnnIndex
+from retrieval.storage.folder.gallery import GalleryFiles
 
 # Cells and codes are learnt from the vectors that were there: with more of them changed, what is
 # learnt fits no longer, and learning it anew is cheap beside embedding so many.
@@ -20,20 +21,10 @@ CHANGEABLE = ("ivf", "ivf-sq8", "ivf-pq4")
 
 @dataclass(frozen=True)
 class LiveIndex:
-    """A gallery as it is live.
+    """A gallery as it is live."""
 
-    Attributes:
-        folder: of its generation.
-        kind, search_effort, rescore_depth: of its index.
-        built: vectors that it was learnt from; changed: how many came or went since.
-    """
-
-    folder: Path
-    kind: str
-    search_effort: int
-    rescore_depth: int
-    built: int
-    changed: int
+    files: GalleryFiles
+    entry: GalleryEntry
 
 
 @dataclass(frozen=True)
@@ -45,26 +36,26 @@ class UpdatedIndex:
 
 
 def update_index(
-    before: LiveIndex, name: str, kind: str, vectors: npt.NDArray[np.float16], ids: Ids
+    before: LiveIndex, kind: str, vectors: npt.NDArray[np.float16], ids: Ids
 ) -> UpdatedIndex | None:
     """The index of a gallery with `vectors` (n, d) under `ids` (n,), ascending.
 
     None where it must be built anew: another type, too much of it changed, or a damaged file.
     """
-    if kind != before.kind or kind not in CHANGEABLE or not before.built:
+    files, entry = before.files, before.entry
+    if kind != entry.index_type or kind not in CHANGEABLE or not entry.built:
         return None
     try:
-        old_ids = np.load(before.folder / f"{name}.ids.npy")
-        old_vectors = np.load(before.folder / f"{name}.vectors.npy", mmap_mode="r")
+        old_ids = np.load(files.ids)
+        old_vectors = np.load(files.vectors, mmap_mode="r")
         stays = _unchanged(old_ids, old_vectors, ids, vectors)
         gone = old_ids[~stays]
         new = np.flatnonzero(~np.isin(ids, old_ids[stays], assume_unique=True))
-        changed = before.changed + len(gone) + len(new)
-        if changed > CHANGED_SHARE * before.built:
+        changed = entry.changed + len(gone) + len(new)
+        if changed > CHANGED_SHARE * entry.built:
             return None
-        path = before.folder / f"{name}.faiss"
         index = AnnIndex.load(
-            path, kind, before.search_effort, before.rescore_depth, to_change=True
+            files.index, kind, entry.search_effort, entry.rescore_depth, to_change=True
         )
     except (OSError, ValueError, IndexDamaged):
         return None

@@ -21,6 +21,11 @@ BUSY_SECONDS = 30
 SQL_VARIABLES = 500  # a statement of SQLite takes 999 in its oldest builds
 
 
+def catalog_path(index: Path) -> Path:
+    """Where an index keeps its catalog."""
+    return index / CATALOG_FILE
+
+
 def open_catalog(path: Path) -> Engine:
     """The engine of a catalog, made or migrated where needed.
 

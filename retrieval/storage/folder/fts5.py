@@ -9,7 +9,7 @@ _WORD = re.compile(r"\w", re.UNICODE)
 
 
 def match_expression(
-    words: Sequence[str], without: tuple[str, ...] = (), *, every: bool
+    words: Sequence[str], without: Sequence[str] = (), *, every: bool
 ) -> str | None:
     """FTS5 for products with all of the words, or any; None where there is nothing to find.
 

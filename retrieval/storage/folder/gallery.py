@@ -9,28 +9,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.common.vectors import spread_evenly
-from retrieval.storage.folder.ann import CODED, AnnIndex, Floats, Ids, Mask
+from retrieval.common.vectors import Vectors, spread_evenly
+from retrieval.storage.base import DECIMALS
+from retrieval.storage.entities import Flags, GalleryEntry, Ids, Modality, Scores
+from retrieval.storage.folder.ann import CODED, AnnIndex
 
 Positions = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
 
-# Scores that differ in the last bits only count as equal, and stand by id.
-DECIMALS = 6
 # Up to so many allowed rows a scan of them beats FAISS under a selector, and is exact. Links of a
 # graph lead through rows that are not allowed: filtered, it loses its way sooner.
 SCANNED_ROWS = 40_000
 SCANNED_SHARE_OF_GRAPH = 0.5
 SCAN_CHUNK = 256  # of float32, within a core's own cache
 _SIGN_AND_VALUE = np.array(0x8FFFE000, np.uint32).view(np.int32)[()]
-BACKGROUND_ROWS = 1_024
 # Of a small gallery a copy in float32 is kept: to widen float16 takes longer than all else.
 WIDENED_BYTES = 32_000_000
 OVERFETCH = 2
+# Pages of one query are cut from one list. What an approximate index finds depends on how much it
+# is asked for: so every list begins with the same rows of the same number of products, whatever
+# the page. Each further request is for four times as many, and from EXACT_FROM on all are scored.
+FIRST_ROWS = 1_000
+FIRST_PRODUCTS = 500
+EXACT_FROM = 65_536
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,33 @@ class Ranking:
 
     positions: Positions
     scores: Scores
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True)
+class GalleryFiles:
+    """Where a generation keeps the gallery of a modality."""
+
+    folder: Path
+    modality: Modality
+
+    @property
+    def index(self) -> Path:
+        return self.folder / f"{self.modality}.faiss"
+
+    @property
+    def vectors(self) -> Path:
+        return self.folder / f"{self.modality}.vectors.npy"
+
+    @property
+    def ids(self) -> Path:
+        return self.folder / f"{self.modality}.ids.npy"
+
+    @property
+    def products(self) -> Path:
+        return self.folder / f"{self.modality}.products.npy"
 
 
 class Gallery:
@@ -60,56 +92,59 @@ class Gallery:
         self.vectors = vectors
         self.ids = ids
         self.products = products
-        self._background: Floats | None = None
-        self._widened: Floats | None = None
+        self._samples: dict[int, Vectors] = {}
+        self._widened: Vectors | None = None
 
     @classmethod
-    def load(
-        cls, folder: Path, name: str, kind: str, search_effort: int, rescore_depth: int = 0
-    ) -> Gallery:
+    def load(cls, files: GalleryFiles, entry: GalleryEntry) -> Gallery:
         """Maps the files of a generation; raises IndexDamaged where FAISS's is not readable."""
-        index = AnnIndex.load(folder / f"{name}.faiss", kind, search_effort, rescore_depth)
-        parts = [
-            np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
-            for part in ("vectors", "ids", "products")
-        ]
-        return cls(index, *parts)
+        index = AnnIndex.load(
+            files.index, entry.index_type, entry.search_effort, entry.rescore_depth
+        )
+        parts = (files.vectors, files.ids, files.products)
+        return cls(index, *(np.load(part, mmap_mode="r") for part in parts))
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
-    def background(self) -> Floats:
-        """Float32 (m, d): rows spread evenly over the gallery, m at most BACKGROUND_ROWS."""
-        if self._background is None:
-            rows = spread_evenly(len(self), BACKGROUND_ROWS)
-            self._background = np.asarray(self.vectors[rows], dtype=np.float32)
-        return self._background
+    def sample(self, count: int) -> Vectors:
+        """Float32 (m, d): rows spread evenly over the gallery, m at most `count`."""
+        sample = self._samples.get(count)
+        if sample is None:
+            rows = spread_evenly(len(self), count)
+            sample = self._samples[count] = np.asarray(self.vectors[rows], dtype=np.float32)
+        return sample
 
     def positions_of(self, ids: Ids) -> Positions:
         """Where these primary keys stand; -1 for those that the gallery does not have."""
         if not len(self):
             return np.full(len(ids), -1, dtype=np.int64)
-        found = np.searchsorted(self.ids, ids).clip(max=len(self) - 1)
-        return np.where(self.ids[found] == ids, found, -1)
+        places = np.searchsorted(self.ids, ids).clip(max=len(self) - 1)
+        return np.asarray(np.where(self.ids[places] == ids, places, -1))
 
-    def score(self, query: Floats, positions: Positions) -> Scores:
-        """Dot products of `query` (d,) with these rows, rounded to DECIMALS.
+    def score(self, query: Vectors, positions: Positions) -> Scores:
+        """Dot products of `query` (d,) with these rows, rounded to DECIMALS."""
+        return np.asarray(self.score_all(query[None], positions)[0])
+
+    def score_all(self, queries: Vectors, positions: Positions) -> Scores:
+        """Dot products of `queries` (q, d) with these rows, (q, n), rounded to DECIMALS.
 
         Each row is summed by itself, in one order wherever it stands: equal rows score equally.
         """
         if 4 * self.vectors.size > WIDENED_BYTES:
-            scores = _scores_of_halves(self.vectors, positions, query)
+            scores = [_scores_of_halves(self.vectors, positions, query) for query in queries]
         else:
             if self._widened is None:
                 self._widened = np.asarray(self.vectors, dtype=np.float32)
-            scores = np.vecdot(self._widened[positions], query)
+            rows = self._widened[positions]
+            scores = [np.vecdot(rows, query) for query in queries]
         return np.asarray(scores, dtype=np.float64).round(DECIMALS)
 
-    def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> Ranking:
+    def nearest(self, query: Vectors, k: int, allowed: Flags | None = None) -> Ranking:
         """At least the `k` best rows, and all that tie with the last of them.
 
-        A longer list begins with a shorter one: so pages neither repeat nor skip.
+        Of an approximate index, what a larger `k` adds may stand between what a smaller one found;
+        `paged` is for lists of which pages are cut.
 
         Args:
             query: (d,), length 1.
@@ -124,11 +159,76 @@ class Gallery:
         fetch = self._fetched(k)
         while True:
             fetch = min(fetch, available)
-            found = self._fetch(query, fetch, rows)
-            ranking = self._scan(query, k, found)
-            if fetch >= available or len(found) < fetch or len(ranking.scores) < len(found):
+            positions = self._fetch(query, fetch, rows)
+            ranking = self._scan(query, k, positions)
+            if fetch >= available or len(positions) < fetch or len(ranking) < len(positions):
                 return _cut(ranking, k)
-            fetch *= 4  # all that was found ties with the last of it: more may
+            fetch *= 4  # all that was fetched ties with the last of it: more may
+
+    def exact(self, query: Vectors, k: int, allowed: Flags | None = None) -> Ranking:
+        """As `nearest`, of every row that is allowed, whatever the index would find."""
+        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        if not len(rows) or k <= 0:
+            return Ranking(np.empty(0, np.int64), np.empty(0))
+        return _cut(self._scan(query, k, rows), k)
+
+    def paged(
+        self, query: Vectors, k: int, order: npt.NDArray[Any], allowed: Flags | None = None
+    ) -> Ranking:
+        """As `nearest`, and a longer list begins with a shorter one whatever the index.
+
+        A row that only a larger request found stands below all that a smaller one did, with the
+        score that it has.
+
+        Args:
+            order: (products,) where each stands among equals.
+        """
+        if self.index.kind == "flat":
+            return self.in_order(self.nearest(query, k, allowed), order)
+        rows = None if allowed is None else np.flatnonzero(allowed)
+        available = len(self) if rows is None else len(rows)
+        if available <= 2 * FIRST_ROWS or (rows is not None and self._is_few(available)):
+            return self.in_order(self.exact(query, k, allowed), order)
+        ranking, places = Ranking(np.empty(0, np.int64), np.empty(0)), np.empty(0)
+        fetch, lowest = self._fetched(FIRST_ROWS), np.inf
+        while True:
+            whole = fetch >= min(available, EXACT_FROM)
+            fetched = self._all(rows) if whole else self._fetch(query, fetch, rows)
+            added = np.setdiff1d(fetched, ranking.positions)
+            scores = self.score(query, added)
+            ranking, places = self._ordered(
+                np.concatenate([ranking.positions, added]),
+                np.concatenate([ranking.scores, scores]),
+                np.concatenate([places, np.minimum(scores, lowest)]),
+                order,
+            )
+            # What ties with the last may have more that tie, which the index did not give.
+            sure = len(places) if whole else int(np.searchsorted(-places, -places[-1]))
+            if lowest < np.inf or whole or self._begins(ranking.positions[:sure]):
+                if sure >= k or whole:
+                    kept = _tied(places, k)
+                    return Ranking(ranking.positions[:kept], ranking.scores[:kept])
+                lowest = places[-1]
+            fetch *= 4
+
+    def _begins(self, positions: Positions) -> bool:
+        """Whether these are enough to begin any list with: rows, and products."""
+        enough = len(positions) >= FIRST_ROWS
+        return enough and len(np.unique(self.products[positions])) >= FIRST_PRODUCTS
+
+    def in_order(self, ranking: Ranking, order: npt.NDArray[Any]) -> Ranking:
+        """With equal scores as their products stand; see `paged`."""
+        return self._ordered(ranking.positions, ranking.scores, ranking.scores, order)[0]
+
+    def _ordered(
+        self, positions: Positions, scores: Scores, places: Scores, order: npt.NDArray[Any]
+    ) -> tuple[Ranking, Scores]:
+        """By place, then product, then row."""
+        best = np.lexsort((positions, order[self.products[positions]], -places))
+        return Ranking(positions[best], scores[best]), places[best]
+
+    def _all(self, rows: Positions | None) -> Positions:
+        return np.arange(len(self)) if rows is None else rows
 
     def _fetched(self, k: int) -> int:
         """How many to ask the index for, so that the true `k` are among them.
@@ -148,7 +248,7 @@ class Gallery:
         share = SCANNED_SHARE_OF_GRAPH if self.index.kind == "hnsw" else 0
         return allowed <= max(SCANNED_ROWS, share * len(self))
 
-    def _scan(self, query: Floats, k: int, rows: Positions) -> Ranking:
+    def _scan(self, query: Vectors, k: int, rows: Positions) -> Ranking:
         """The best `k` of these rows, with all that tie, by their stored vectors."""
         scores = self.score(query, rows)
         if len(rows) > k:
@@ -156,7 +256,7 @@ class Gallery:
             rows, scores = rows[best], scores[best]
         return _sorted(rows, scores)
 
-    def _fetch(self, query: Floats, fetch: int, rows: Positions | None) -> Positions:
+    def _fetch(self, query: Vectors, fetch: int, rows: Positions | None) -> Positions:
         """Rows that the index finds, in no order."""
         if rows is None and fetch >= len(self):
             return np.arange(len(self))
@@ -172,7 +272,7 @@ class Gallery:
 
 
 def _scores_of_halves(
-    vectors: npt.NDArray[np.float16], rows: Positions, query: Floats
+    vectors: npt.NDArray[np.float16], rows: Positions, query: Vectors
 ) -> npt.NDArray[np.float32]:
     """Dot products of `query` (d,) with these rows of float16: (n,).
 
@@ -200,7 +300,12 @@ def _sorted(positions: Positions, scores: Scores) -> Ranking:
 
 
 def _cut(ranking: Ranking, k: int) -> Ranking:
-    if len(ranking.scores) <= k:
-        return ranking
-    keep = int(np.searchsorted(-ranking.scores, -ranking.scores[k - 1], side="right"))
-    return Ranking(ranking.positions[:keep], ranking.scores[:keep])
+    kept = _tied(ranking.scores, k)
+    return Ranking(ranking.positions[:kept], ranking.scores[:kept])
+
+
+def _tied(scores: Scores, k: int) -> int:
+    """How many of these scores, best first, are the best `k` with all that tie with the last."""
+    if len(scores) <= k:
+        return len(scores)
+    return int(np.searchsorted(-scores, -scores[k - 1], side="right"))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import IndexDamaged, IndexMissing, NotFound
-from retrieval.storage.entities import FORMAT, GalleryEntry, Manifest
+from retrieval.storage.entities import FORMAT, Calibration, GalleryEntry, Manifest
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
@@ -81,6 +81,9 @@ class Generations:
             values["galleries"] = {
                 name: GalleryEntry(**_renamed(entry, _ENTRY_KEYS))
                 for name, entry in values["galleries"].items()
+            }
+            values["calibration"] = {
+                name: Calibration(**entry) for name, entry in values["calibration"].items()
             }
             return Manifest(**values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -7,21 +7,33 @@ its time.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, func, select, text, true
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    func,
+    literal,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from retrieval.errors import IndexDamaged
-from retrieval.storage.entities import Card, ImageRow, TextRow
+from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
+from retrieval.storage.entities import Card, ImageRow, Modality, TextRow
 from retrieval.storage.filters import Filter
 from retrieval.storage.folder.database import in_chunks
 from retrieval.storage.folder.filters_sql import SQL_COLUMNS, condition
@@ -90,29 +102,45 @@ class Snapshot:
 
     def __init__(self, path: Path) -> None:
         """Raises IndexDamaged where the file is not such a snapshot."""
+        self._path = path
         self._address = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&immutable=1"
         self.engine: Engine = create_engine(
             "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
         )
-        self._holding: dict[str, int] = {}
+        self._frequencies: dict[str, int] = {}
         self._cards: dict[int, Card] = {}
         self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
         try:
             self.product_ids, self.key_order = self._read_order()
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except RetrievalError:
             self.engine.dispose()
-            raise IndexDamaged(
-                f"{path} cannot be read ({getattr(error, 'orig', error)}); "
-                "run `retrieval verify --repair`"
-            ) from None
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._address, uri=True, check_same_thread=False)
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection; raises GenerationGone or IndexDamaged where the file cannot be read.
+
+        Connections are opened when they are first needed: that may be after several generations
+        were published within a moment, and this one dropped.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            if not self._path.exists():
+                raise GenerationGone(f"{self._path.parent} was dropped; ask again") from None
+            raise IndexDamaged(
+                f"{self._path} cannot be read ({getattr(error, 'orig', error)}); "
+                "run `retrieval verify --repair`"
+            ) from None
+
     def _read_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Primary keys (n,) ascending, and the place of each by product id, which breaks ties."""
         query = str(select(ProductRow.id).order_by(ProductRow.key))
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             # SQLAlchemy's rows would take four times as long: of a million products, most of what
             # opening an index takes.
             rows = connection.connection.cursor().execute(query)
@@ -135,7 +163,7 @@ class Snapshot:
         if mask is None:
             mask = np.zeros(len(self.product_ids), dtype=np.bool_)
             query = select(ProductRow.id).where(condition(filters))
-            with self.engine.connect() as connection:
+            with self._reading() as connection:
                 found = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
             mask[self.positions_of(found)] = True
             mask.flags.writeable = False
@@ -149,7 +177,7 @@ class Snapshot:
         """What can be filtered by: columns that any product has a value in, and attributes."""
         each = func.json_each(ProductRow.attributes).table_valued("key")
         attributes = select(each.c.key).select_from(ProductRow).join(each, true()).distinct()
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             columns = [
                 name
                 for name, column in SQL_COLUMNS.items()
@@ -159,31 +187,42 @@ class Snapshot:
             ]
             return columns + sorted(connection.execute(attributes).scalars())
 
-    def product_id(self, key: str) -> int | None:
-        """The primary key of the product with this id."""
-        with self.engine.connect() as connection:
-            found = connection.execute(select(ProductRow.id).where(ProductRow.key == key)).scalar()
-        return None if found is None else int(found)
+    def ids_of(self, keys: Sequence[str]) -> dict[str, int]:
+        """Primary keys of the products with these ids, of those that there are."""
+        found: dict[str, int] = {}
+        with self._reading() as connection:
+            for chunk in in_chunks(keys):
+                query = select(ProductRow.key, ProductRow.id).where(ProductRow.key.in_(chunk))
+                found.update({row.key: row.id for row in connection.execute(query)})
+        return found
 
-    def product_id_of_query(self, query: str) -> int | None:
+    def typed_id(self, query: str) -> int | None:
         """The product whose id is what was typed; whatever its case, if only one is."""
         query = query.strip()
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(_BY_KEY_IN_ANY_CASE, {"key": query}).all()
         exact = [row.id for row in rows if row.key == query]
         if exact or len(rows) == 1:
             return int(exact[0] if exact else rows[0].id)
         return None
 
-    def rows_of(self, product_id: int) -> dict[str, list[int]]:
-        """Primary keys of a product's photos (by position) and texts."""
-        with self.engine.connect() as connection:
-            images = select(Image.id).where(Image.product_id == product_id)
-            texts = select(ProductText.id).where(ProductText.product_id == product_id)
-            return {
-                "images": list(connection.execute(images.order_by(Image.position)).scalars()),
-                "texts": list(connection.execute(texts.order_by(ProductText.id)).scalars()),
-            }
+    def rows_of(self, modality: Modality, product_ids: Sequence[int]) -> list[tuple[int, int, str]]:
+        """(primary key, product, field) of all photos, or texts, of these products: by ascending
+        product, then as a card lists them; the field of a photo is empty."""
+        if modality == "images":
+            query = select(Image.id, Image.product_id, literal(""))
+            query = query.order_by(Image.product_id, Image.position)
+            owner = Image.product_id
+        else:
+            query = select(ProductText.id, ProductText.product_id, ProductText.field)
+            query = query.order_by(ProductText.product_id, ProductText.id)
+            owner = ProductText.product_id
+        rows: list[tuple[int, int, str]] = []
+        with self._reading() as connection:
+            for chunk in in_chunks(sorted(set(product_ids))):
+                found = connection.execute(query.where(owner.in_(chunk)))
+                rows += [(row[0], row[1], row[2]) for row in found]
+        return rows
 
     def cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         """The cards of these products, by primary key."""
@@ -191,7 +230,7 @@ class Snapshot:
 
     def _read_cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
         cards: dict[int, Card] = {}
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             for ids in in_chunks(list(product_ids)):
                 images = _image_rows(connection, ids)
                 texts = _text_rows(connection, ids)
@@ -204,18 +243,41 @@ class Snapshot:
                     )
         return cards
 
-    def words(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
+    def scan(self) -> Iterator[Card]:
+        """Every card by ascending primary key, read in parts and not remembered."""
+        for part in in_chunks(self.product_ids.tolist()):
+            cards = self._read_cards(part)
+            yield from (cards[number] for number in part)
+
+    def field_of(
+        self, field: str, product_ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """(primary key, what stands in the column or attribute) of these products, or of all."""
+        column = SQL_COLUMNS.get(field.lower(), ProductRow.attributes)
+        query = select(ProductRow.id, column).order_by(ProductRow.id)
+        chunks = [None] if product_ids is None else list(in_chunks(sorted(set(product_ids))))
+        with self._reading() as connection:
+            for chunk in chunks:
+                some = query if chunk is None else query.where(ProductRow.id.in_(chunk))
+                for number, value in connection.execution_options(yield_per=1_000).execute(some):
+                    if column is ProductRow.attributes:
+                        names = {name.lower(): name for name in value}
+                        value = value.get(names.get(field.lower()))
+                    if value is not None:
+                        yield number, value
+
+    def lexical(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             found = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
             return [(number, score) for number, score in found.all()]
 
-    def holding(self, terms: Sequence[str]) -> dict[str, int]:
+    def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
-        return _remembered(self._holding, KEPT_COUNTS, terms, self._count)
+        return _remembered(self._frequencies, KEPT_COUNTS, terms, self._count)
 
     def _count(self, terms: Sequence[str]) -> dict[str, int]:
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return {
                 term: int(connection.execute(_COUNT, {"match": phrase(term)}).scalar_one())
                 for term in terms
@@ -245,13 +307,21 @@ def _remembered(
 
 def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:
     query = (
-        select(Image.product_id, Image.id, Image.path, Image.width, Image.height)
+        select(
+            Image.product_id,
+            Image.id,
+            Image.path,
+            Image.width,
+            Image.height,
+            Image.content_hash,
+        )
         .where(Image.product_id.in_(product_ids))
         .order_by(Image.product_id, Image.position)
     )
     rows: dict[int, list[ImageRow]] = {}
-    for owner, image_id, path, width, height in connection.execute(query):
-        rows.setdefault(owner, []).append(ImageRow(image_id, path, width, height))
+    for owner, image_id, path, width, height, content_hash in connection.execute(query):
+        row = ImageRow(image_id, path, width, height, content_hash)
+        rows.setdefault(owner, []).append(row)
     return rows
 
 

@@ -12,36 +12,37 @@ import numpy as np
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from retrieval.common.adapter import Adapter, Side, fingerprint_of
-from retrieval.encoders import Vectors
-from retrieval.errors import IndexDamaged, IndexMissing
-from retrieval.storage.entities import Manifest, Problem
-from retrieval.storage.folder.catalog import CatalogStore, stored_adapter
-from retrieval.storage.folder.gallery import Gallery
+from retrieval.common.adapter import Adapter, fingerprint_of
+from retrieval.common.vectors import Vectors, from_blobs
+from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
+from retrieval.storage.entities import Manifest, Modality, Problem
+from retrieval.storage.folder.catalog_reading import TABLES, CatalogReader
+from retrieval.storage.folder.gallery import Gallery, GalleryFiles
 from retrieval.storage.folder.generation_folders import GENERATIONS, Generations, live_manifest
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
-from retrieval.storage.models import EncoderRow, Image, ProductRow, ProductText, Vector
+from retrieval.storage.models import EncoderRow, ProductRow, Vector
 
 ROWS_AT_ONCE = 10_000
 LENGTH_TOLERANCE = 0.01
 ADAPTED_TOLERANCE = 2e-3
-_MODELS: dict[str, type[Image] | type[ProductText]] = {"images": Image, "texts": ProductText}
 
 
-def check_catalog(store: CatalogStore) -> list[Problem]:
+def check_catalog(catalog: CatalogReader) -> list[Problem]:
     """What is wrong within `catalog.db`."""
     try:
-        return [*_sqlite_faults(store), *_bad_vectors(store), *_missing_vectors(store)]
-    except DatabaseError as error:
+        return [*_sqlite_faults(catalog), *_bad_vectors(catalog), *_missing_vectors(catalog)]
+    except (DatabaseError, CatalogError) as error:
         return [_damaged(error)]
 
 
-def _damaged(error: DatabaseError) -> Problem:
-    return Problem(f"catalog.db is damaged ({error.orig}); restore a backup")
+def _damaged(error: DatabaseError | CatalogError) -> Problem:
+    cause = error if isinstance(error, DatabaseError) else error.__cause__
+    reason = getattr(cause, "orig", None) or error
+    return Problem(f"catalog.db is damaged ({reason}); restore a backup")
 
 
-def _sqlite_faults(store: CatalogStore) -> list[Problem]:
-    with store.engine.connect() as connection:
+def _sqlite_faults(catalog: CatalogReader) -> list[Problem]:
+    with catalog.engine.connect() as connection:
         lines = connection.execute(text("PRAGMA integrity_check(10)")).scalars().all()
         orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
     problems = [
@@ -54,8 +55,8 @@ def _sqlite_faults(store: CatalogStore) -> list[Problem]:
     ]
 
 
-def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
-    with store.engine.connect() as connection:
+def _bad_vectors(catalog: CatalogReader) -> Iterator[Problem]:
+    with catalog.engine.connect() as connection:
         encoders = connection.execute(select(EncoderRow.id, EncoderRow.dim))
         dims = {row.id: row.dim for row in encoders}
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
@@ -75,23 +76,24 @@ def _bad_vectors(store: CatalogStore) -> Iterator[Problem]:
 def _vector_fault(data: bytes, dim: int) -> str | None:
     if len(data) != 2 * dim:
         return f"has {len(data)} bytes, not {2 * dim}"
-    values = np.frombuffer(data, dtype="<f2").astype(np.float32)
+    values = from_blobs([data], dim)[0].astype(np.float32)
     if not np.isfinite(values).all():
         return "holds values that are no numbers"
     length = float(np.linalg.norm(values))
     return None if abs(length - 1) < LENGTH_TOLERANCE else f"has length {length:.3f}, not 1"
 
 
-def _missing_vectors(store: CatalogStore) -> list[Problem]:
-    encoder = store.active_encoder()
+def _missing_vectors(catalog: CatalogReader) -> list[Problem]:
+    encoder = catalog.active_encoder()
     if encoder is None:
         return [Problem("no run has finished yet; run `retrieval index SOURCE` again")]
     problems = []
-    for name, model in _MODELS.items():
+    for name, model in TABLES.items():
         vector = exists().where(
-            Vector.encoder_id == encoder.id, Vector.content_hash == model.content_hash
+            Vector.encoder_id == catalog.encoder_id(encoder.fingerprint),
+            Vector.content_hash == model.content_hash,
         )
-        with store.engine.connect() as connection:
+        with catalog.engine.connect() as connection:
             query = select(func.count()).select_from(model).where(~vector)
             missing = connection.execute(query).scalar_one()
         if missing:
@@ -104,10 +106,10 @@ def _missing_vectors(store: CatalogStore) -> list[Problem]:
     return problems
 
 
-def check_generation(index: Path, store: CatalogStore) -> list[Problem]:
+def check_generation(catalog: CatalogReader) -> list[Problem]:
     """What is wrong with the live generation, or between it and the catalog."""
-    generations = Generations(index)
-    leftovers = list((index / GENERATIONS).glob(".*.partial"))
+    generations = Generations(catalog.index)
+    leftovers = list((catalog.index / GENERATIONS).glob(".*.partial"))
     problems = [
         Problem(f"{path.name} was left by a killed run; the next run removes it", derived=True)
         for path in leftovers
@@ -124,68 +126,66 @@ def check_generation(index: Path, store: CatalogStore) -> list[Problem]:
     if manifest.generation < max(generations.numbers()):
         return problems  # rolled back: it is meant to differ from the catalog
     try:
-        return _compare(generations, manifest, store)
+        return _compare(generations, manifest, catalog)
     except IndexDamaged as error:
         return [Problem(str(error))]
-    except DatabaseError as error:
+    except (DatabaseError, CatalogError) as error:
         return [_damaged(error)]
 
 
-def _compare(generations: Generations, manifest: Manifest, store: CatalogStore) -> list[Problem]:
-    if manifest.revision != store.revision():
+def _compare(generations: Generations, manifest: Manifest, catalog: CatalogReader) -> list[Problem]:
+    if manifest.revision != catalog.revision():
         return [
             Problem(
                 "the catalog holds changes that are not published; run `retrieval rebuild`",
                 derived=True,
             )
         ]
-    return _differences(generations.folder(manifest.generation), manifest, store)
+    return _differences(generations.folder(manifest.generation), manifest, catalog)
 
 
-def _differences(folder: Path, manifest: Manifest, store: CatalogStore) -> list[Problem]:
+def _differences(folder: Path, manifest: Manifest, catalog: CatalogReader) -> list[Problem]:
     problems: list[Problem] = []
 
     def differs(what: str) -> None:
         problems.append(Problem(f"{what}; run `retrieval rebuild`", derived=True))
 
-    encoder = store.active_encoder()
-    adapter = stored_adapter(store.engine, encoder.id) if encoder else None
+    encoder = catalog.active_encoder()
+    adapter = catalog.adapter(encoder.fingerprint) if encoder else None
     if encoder is None or manifest.fingerprint != fingerprint_of(encoder.fingerprint, adapter):
         differs("the generation was made by another model or adapter than the catalog's")
         return problems
-    for name, entry in manifest.galleries.items():
-        gallery = Gallery.load(
-            folder, name, entry.index_type, entry.search_effort, entry.rescore_depth
-        )
+    for modality, entry in manifest.galleries.items():
+        gallery = Gallery.load(GalleryFiles(folder, modality), entry)
         if not np.array_equal(gallery.index.ids(), gallery.ids):
-            differs(f"FAISS and the vectors beside it hold different {name}")
-        wrong = _wrong_vectors(gallery, _MODELS[name], encoder.id, adapter, store)
+            differs(f"FAISS and the vectors beside it hold different {modality}")
+        wrong = _wrong_vectors(gallery, modality, encoder.fingerprint, adapter, catalog)
         if wrong:
-            differs(f"{wrong} {name} differ between the generation and the catalog")
+            differs(f"{wrong} {modality} differ between the generation and the catalog")
     with contextlib.closing(Snapshot(folder / SNAPSHOT_FILE)) as snapshot:
-        if _products(snapshot.engine) != _products(store.engine):
+        if _products(snapshot.engine) != _products(catalog.engine):
             differs("the generation's products are not those of the catalog")
     return problems
 
 
 def _wrong_vectors(
     gallery: Gallery,
-    model: type[Image] | type[ProductText],
-    encoder_id: int,
+    modality: Modality,
+    fingerprint: str,
     adapter: Adapter | None,
-    store: CatalogStore,
+    catalog: CatalogReader,
 ) -> int:
     """How many rows are on one side only, or hold another vector there."""
+    model = TABLES[modality]
     query = (
         select(model.id, Vector.data)
         .join(Vector, Vector.content_hash == model.content_hash)
-        .where(Vector.encoder_id == encoder_id)
+        .where(Vector.encoder_id == catalog.encoder_id(fingerprint))
         .order_by(model.id)
     )
-    side: Side = "images" if model is Image else "texts"
-    adapt = None if adapter is None else functools.partial(adapter.apply, side)
+    adapt = None if adapter is None else functools.partial(adapter.apply, modality)
     wrong = matched = 0
-    with store.engine.connect() as connection:
+    with catalog.engine.connect() as connection:
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
         for part in rows.partitions():
             positions = gallery.positions_of(np.array([row[0] for row in part], dtype=np.int64))
@@ -205,7 +205,7 @@ def _same(shown: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> 
     if len(stored) != shown.nbytes:
         return False
     # Another machine may sum in another order: the last bits are not held against it.
-    made = adapt(np.frombuffer(stored, dtype="<f2")[None])[0]
+    made = adapt(from_blobs([stored], len(shown)))[0]
     return bool(np.allclose(made, np.asarray(shown, np.float32), atol=ADAPTED_TOLERANCE))
 
 
