@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from retrieval.common.progress import Quiet
 from retrieval.encoders import Encoder, normalise
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.errors import IndexDamaged, IndexMismatch
+from retrieval.evaluation import intervals
 from retrieval.indexing.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
 from retrieval.storage.folder.catalog import CatalogStore, adopt_adapter
@@ -70,6 +72,16 @@ def adapter() -> Adapter:
     )
 
 
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of the steps and of the draws: enough to gain, where how much is not asked."""
+    monkeypatch.setattr(fitting, "STEPS", 60)
+    # Its default was taken from STEPS when it was defined.
+    monkeypatch.setattr(fitting, "by_contrast", partial(fitting.by_contrast, steps=60))
+    monkeypatch.setattr(intervals, "RESAMPLES", 200)
+    monkeypatch.setattr(intervals, "FLIPS", 2_000)
+
+
 def adopt(index: Path, adapter: Adapter) -> int:
     """Adopts an adapter as `adapt` does when its judgement is good."""
     engine = open_catalog(index / CATALOG_FILE)
@@ -116,6 +128,7 @@ def test_a_gain_is_measured_on_held_out_products_and_reported(index: Path) -> No
     assert not report.adopted and "dry run" in report.reason
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_what_cannot_be_learnt_is_not_adopted(index: Path) -> None:
     """Texts that say nothing of their photos: an adapter can only learn them by heart."""
     pairs = pairs_of(200)
@@ -145,6 +158,7 @@ def test_bad_data_is_declined_and_it_says_why(index: Path, broken: Any, said: st
     assert report.before == {} and not report.adopted
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_one_category_may_be_forced_but_must_still_gain(index: Path) -> None:
     assert "found better" in judged(pairs_of(categories=1), index, force=True).reason
     assert "20 products" in judged(pairs_of(20), index, force=True).reason
@@ -295,6 +309,7 @@ def test_chains_of_near_copies_stay_together() -> None:
     assert len(np.unique(made.groups)) == 1
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_unknown_categories_are_no_category(index: Path) -> None:
     pairs = pairs_of(300)
     blank = np.where(np.arange(300) < 285, "", pairs.categories)
@@ -312,6 +327,7 @@ def test_an_index_without_photos_is_declined(tmp_path: Path, tiny_model: str) ->
     assert "0 products have a photo and a text" in made["reason"]
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_an_adapter_whose_publishing_failed_does_not_come_later(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,13 +374,13 @@ def test_pairs_of_a_file_may_be_learnt_from(index: Path, shop: Shop) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_steps")
 def test_the_samples_gain_on_held_out_products_and_lose_nothing_when_taken_back(
-    samples_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    samples_index: Path, tmp_path: Path
 ) -> None:
     """The whole of it: stored vectors, five folds, judgement, publication, search, rollback."""
     index = tmp_path / "index"
     shutil.copytree(samples_index, index)
-    monkeypatch.setattr(fitting, "STEPS", 60)
     made = answer(run("adapt", "--index", index, "--elsewhere", samples_index, "--json"), 0)
     assert made["adopted"] and made["held_out"] == 529 and made["generation"] == 2
     assert made["difference"]["text_to_image"]["R@10"]["low"] > 0

@@ -40,8 +40,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shelf_index(shelf: Path) -> Path:
-    retrieval.build(shelf, shelf.parent / "index", model=STARTER)
+def shelf_index(shelf: Path, starter: str) -> Path:
+    retrieval.build(shelf, shelf.parent / "index", model=starter)
     return shelf.parent / "index"
 
 

@@ -19,7 +19,7 @@ from retrieval.bench.reporting import GROWTH, RESULTS, SPEED, TABLES, write_resu
 from retrieval.bench.synthetic import clip_like
 from retrieval.cli import cli
 from retrieval.common.progress import Quiet
-from retrieval.encoders import Encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import SourceError
 from retrieval.settings import load_settings
 from tests.support.shop import draw_product
@@ -90,15 +90,10 @@ def test_encoding_is_measured_beside_the_naive_loop(tmp_path: Path, tiny_model: 
     assert few.exit_code != 0
 
 
-def test_catalogs_grow_are_rebuilt_opened_and_searched(
-    tiny_encoder: Encoder, tmp_path: Path
-) -> None:
+def test_catalogs_grow_are_rebuilt_opened_and_searched(starter: str, tmp_path: Path) -> None:
     # The made-up vectors have 512 components: the bundled model's, whose name is stored.
-    from retrieval.encoders import STARTER, load_encoder
-
-    assert tiny_encoder.dim != 512
     settings = load_settings()
-    encoder = load_encoder(STARTER, settings)
+    encoder = load_encoder(starter, settings)
     found = list(growing.bench_growth([1_000, 2_000], encoder, settings, Quiet()))
     assert len(found) == 2 * 9 and all(one.median > 0 for one in found)
     assert {one.notes.get("recall") for one in found} == {None, 1.0}

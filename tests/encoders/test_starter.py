@@ -33,6 +33,8 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.loads_models
+@pytest.mark.usefixtures("starter")
 def test_it_loads_offline_and_says_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,7 +91,7 @@ def test_an_article_number_is_found_and_nonsense_is_weak(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FLIPKART.is_dir(), reason="shared/catalogs/flipkart is not here")
-def test_a_real_catalog_from_end_to_end(tmp_path: Path) -> None:
+def test_a_real_catalog_from_end_to_end(starter: str, tmp_path: Path) -> None:
     """Change 10 rows, delete 5, add 3: 13 products are touched."""
     with (FLIPKART / "catalog.csv").open(encoding="utf-8", newline="") as handle:
         products = list(csv.DictReader(handle))[:200]
@@ -105,7 +107,7 @@ def test_a_real_catalog_from_end_to_end(tmp_path: Path) -> None:
         return source
 
     spare = [products.pop() for _ in range(3)]
-    first = retrieval.build(write(), tmp_path / "i", model=STARTER)
+    first = retrieval.build(write(), tmp_path / "i", model=starter)
     assert (first.products, first.rejected) == (197, 0)
     for product in products[:10]:
         product["title"] += " (new)"

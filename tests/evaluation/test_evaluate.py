@@ -16,7 +16,7 @@ import torch
 
 import retrieval
 from retrieval.common.progress import Quiet
-from retrieval.encoders import Encoder, load_encoder
+from retrieval.encoders import Encoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.evaluating import evaluate
@@ -24,7 +24,7 @@ from retrieval.evaluation.index_loss import index_loss, photo_gallery
 from retrieval.evaluation.metrics import measure_vectors
 from retrieval.evaluation.sets import read_pairs
 from retrieval.evaluation.zero_shot import classify, read_templates, spoken
-from retrieval.settings import Settings, load_settings
+from retrieval.settings import load_settings
 from tests.cli.test_cli import answer, run
 from tests.support.models import CONFIG
 from tests.support.shop import COLOURS, SHAPES, Shop, draw_product
@@ -89,7 +89,9 @@ def test_recall_is_what_counting_by_hand_gives(
     assert made.directions["text_to_image"].as_dict()["R@5"] == pytest.approx(hits / 21, abs=1e-5)
 
 
-def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(tmp_path: Path) -> None:
+def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(
+    tiny_encoder: Encoder, tmp_path: Path
+) -> None:
     for name in "abcd":
         draw_product("mug", "red", seed=ord(name)).save(tmp_path / f"{name}.png")
     shutil.copy(tmp_path / "a.png", tmp_path / "copy.png")
@@ -105,8 +107,7 @@ def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(tmp_path: P
             ],
         )
     )
-    encoder = load_encoder(_tiny(tmp_path), Settings())
-    given = embed(given, encoder, load_settings(index=tmp_path / "i"), Quiet()).given
+    given = embed(given, tiny_encoder, load_settings(index=tmp_path / "i"), Quiet()).given
     assert given.texts == ("two photos", "same words", "same words", "other words")
 
     def photos(rows: Any) -> list[list[str]]:
@@ -126,14 +127,6 @@ def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(tmp_path: P
         ["a.png", "copy.png"],
     ]
     assert given.texts_of_photos(duplicates=True)[2].tolist() == [1, 2]
-
-
-def _tiny(tmp_path: Path) -> str:
-    from tests.support.models import write_model
-
-    folder = tmp_path / "model"
-    folder.mkdir()
-    return f"local-dir:{write_model(folder, seed=0)}"
 
 
 def test_a_broken_photo_or_row_costs_itself_alone(pairs: Path, tiny_model: str) -> None:

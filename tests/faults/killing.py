@@ -1,4 +1,4 @@
-"""Processes that index, and are killed: run by a fork server that has torch imported already."""
+"""Processes that index, and are killed: run by a fork server that has imported what they use."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import pkgutil
 import signal
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
@@ -18,11 +20,22 @@ from retrieval.indexing.indexer import Indexer
 from retrieval.settings import Settings, load_settings
 from retrieval.sources import open_source
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 class Ready(Protocol):
     """Told once the model is loaded; an event of another process, or a clock."""
 
     def set(self) -> None: ...
+
+
+class Clock:
+    """Notes when the work began, the model being loaded: moments are chosen within the work."""
+
+    began = 0.0
+
+    def set(self) -> None:
+        self.began = time.perf_counter()
 
 
 # What a publication does to the disk, in the order it happens: each is a moment to die at.
@@ -44,8 +57,11 @@ STEPS = (
 
 def context() -> Any:
     made = multiprocessing.get_context("forkserver")
-    # Modules of the installed package: the server does not share this process's import path.
-    made.set_forkserver_preload(["retrieval.encoders.openclip", "retrieval.indexing.indexer"])
+    made.set_forkserver_preload(["tests.faults.forked"])
+    # It does not share this process's import path, and passes over what it cannot import.
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with mock.patch.dict(os.environ, PYTHONPATH=path):
+        forkserver.ensure_running()
     return made
 
 
@@ -62,6 +78,13 @@ def index_source(source: Path, index: Path, model: str, ready: Ready | None = No
     if ready is not None:
         ready.set()
     Indexer(settings, Quiet()).run(open_source(source, settings), encoder, prune=True)
+
+
+def index_and_time(source: Path, index: Path, model: str, seconds: Any) -> None:
+    """Indexes, and leaves in `seconds` how long the work took."""
+    clock = Clock()
+    index_source(source, index, model, clock)
+    seconds.value = time.perf_counter() - clock.began
 
 
 def index_and_die(source: Path, index: Path, model: str, at: int | None, counted: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,26 @@ class Shop:
         self.path = folder / "catalog.csv"
         self.rows: dict[str, dict[str, str]] = {}
         self.made = 0
-        (folder / "images").mkdir(parents=True)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def copied(cls, folder: Path, to: Path) -> Shop:
+        """A copy of a shop that was written; its files keep their times."""
+        shutil.copytree(folder, to)
+        shop = cls(to)
+        with shop.path.open(newline="", encoding="utf-8") as handle:
+            shop.rows = {row["id"]: row for row in csv.DictReader(handle)}
+        shop.made = len(shop.rows)
+        return shop
+
+    def fill(self, count: int) -> Shop:
+        """Adds products of every shape and colour, and writes them."""
+        for number in range(count):
+            shape = SHAPES[number % len(SHAPES)]
+            colour = list(COLOURS)[(number // len(SHAPES)) % len(COLOURS)]
+            self.add(f"P-{number:03d}", shape, colour)
+        self.write()
+        return self
 
     def add(self, key: str, shape: str, colour: str, **values: str) -> None:
         name = f"images/{key}.png"
