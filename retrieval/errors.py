@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException, most: int = 300) -> str:
+    """What an exception says, on one line of at most `most` characters; its kind if nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 class RetrievalError(Exception):
     """Something went wrong that the caller can mend; its text is one line and says how."""
 

@@ -30,7 +30,7 @@ if importlib.util.find_spec("retrieval") is None or importlib.util.find_spec("cl
 import click
 
 from retrieval.common.progress import Quiet
-from retrieval.errors import IndexLocked
+from retrieval.errors import IndexLocked, one_line
 from retrieval.indexing.maintenance import rebuild, rolled_back_to, verify
 from retrieval.settings import INDEX_TYPES, load_settings
 
@@ -64,7 +64,7 @@ def main(
         sys.exit(LOCKED)
     except Exception as error:
         # Whatever it was, a full disk as well: monitoring gets its line, not a traceback.
-        write_line(log, f"failed error={json.dumps(' '.join(str(error).split())[:500])}")
+        write_line(log, f"failed error={json.dumps(one_line(error, 500))}")
         sys.exit(FAILED)
     if problems:
         write_line(log, f"failed error={json.dumps(problems[0].text)}")

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 import rich.console
 
-from retrieval.errors import NotFound, QueryError, RetrievalError
+from retrieval.errors import NotFound, QueryError, RetrievalError, one_line
 from retrieval.settings import check_environment, load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -108,7 +108,7 @@ def run_main(command: click.Group) -> NoReturn:
 
 
 def _unexpected(error: Exception) -> RetrievalError:
-    text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    text = f"{type(error).__name__}: {one_line(error)}"
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror.lower()}"
     found = RetrievalError(f"{text}; run with --debug for the traceback")

@@ -19,7 +19,7 @@ from retrieval.encoders.openvino.cache import (
     write_meta,
     writing_export,
 )
-from retrieval.errors import EncoderError
+from retrieval.errors import EncoderError, one_line
 from retrieval.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _quantized_encoder(name: str, settings: Settings, *, bulk: bool) -> Encoder:
     try:
         return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
     except (RuntimeError, OSError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise EncoderError(
             f"model {name} cannot be loaded ({reason}); make it again by `retrieval quantize`"
         ) from error

@@ -22,7 +22,7 @@ from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.openvino.runtime import bf16_runs_here
 from retrieval.encoders.resizing import resize_by_torch
-from retrieval.errors import EncoderError
+from retrieval.errors import EncoderError, one_line
 from retrieval.images.model_input import Fit, chosen_fit, fit_square
 from retrieval.settings import Settings
 
@@ -224,7 +224,7 @@ def _load_tokenizer(name: ModelName) -> Any:
             return open_clip.get_tokenizer(name.architecture)
     except Exception as error:
         raise EncoderError(
-            f"the tokenizer of model {name.given} cannot be loaded ({_one_line(error)}); "
+            f"the tokenizer of model {name.given} cannot be loaded ({one_line(error)}); "
             "models with a Hugging Face tokenizer need `pip install transformers` and its files"
         ) from error
 
@@ -245,7 +245,7 @@ def _check_local_files(name: ModelName) -> None:
 
 
 def _why_not_loaded(name: ModelName, error: Exception) -> str:
-    reason = _one_line(_root_of(error))
+    reason = one_line(_root_of(error))
     if name.folder is not None:
         return f"model {name.given}: the files in {name.folder} cannot be loaded ({reason})"
     repository = _hub_repository(name)
@@ -298,7 +298,7 @@ def pick_device(wanted: str) -> torch.device:
         torch.empty(1, device=device)
     except Exception as error:  # torch raises RuntimeError, AssertionError or NotImplementedError
         raise EncoderError(
-            f"device {wanted!r} cannot be used ({_one_line(error)}); "
+            f"device {wanted!r} cannot be used ({one_line(error)}); "
             "use --device cpu, cuda, mps or auto"
         ) from None
     return device
@@ -365,7 +365,3 @@ def _root_of(error: BaseException) -> BaseException:
         seen.add(id(earlier))
         error = earlier
     return error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from retrieval.errors import ImageError
+from retrieval.errors import ImageError, one_line
 
 # Only formats whose decoders are memory-safe readers of pixels: Pillow would hand EPS to
 # Ghostscript, and reads vector and container formats that no product photo comes in.
@@ -88,7 +88,9 @@ def decode_photo(data: bytes, max_pixels: int, side: int | None = None) -> Photo
         raise ImageError("too large to decode in memory; make it smaller") from None
     except Exception as error:
         # Decoders raise almost anything on hostile input: struct.error, SyntaxError, KeyError...
-        raise ImageError(f"truncated or damaged ({_one_line(error)}); export it again") from None
+        raise ImageError(
+            f"truncated or damaged ({one_line(error, 200)}); export it again"
+        ) from None
     width, height = reversed(size) if turned else size
     file_hash = hashlib.sha256(data).hexdigest()
     return Photo(pixels, width, height, content_hash(pixels), file_hash)
@@ -190,7 +192,3 @@ def _too_large(width: int, height: int, max_pixels: int) -> str:
         f"{width} x {height} pixels, more than the {max_pixels:,} allowed; "
         "make it smaller or raise max_image_pixels"
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from retrieval.common.products import Reject
 from retrieval.common.text import is_unicode
-from retrieval.errors import SourceError
+from retrieval.errors import SourceError, one_line
 from retrieval.sources.columns import guess_mapping
 
 Row = tuple[int, dict[str, Any]]
@@ -182,7 +182,7 @@ def _json_row(number: int, line: bytes) -> Row | Reject:
     except UnicodeDecodeError:
         return Reject(number, None, "row", "", "the line is not valid UTF-8")
     except (ValueError, RecursionError) as error:
-        return Reject(number, None, "row", shown, f"the line is not JSON ({error})"[:200])
+        return Reject(number, None, "row", shown, f"the line is not JSON ({one_line(error, 200)})")
     if not isinstance(value, dict):
         return Reject(number, None, "row", shown, "the line is not a JSON object")
     return number, value
@@ -196,7 +196,9 @@ class ParquetTable:
         try:
             self._file = pyarrow.parquet.ParquetFile(path)
         except (pyarrow.ArrowException, OSError) as error:
-            raise SourceError(f"{path} is not a readable Parquet file ({error})") from None
+            raise SourceError(
+                f"{path} is not a readable Parquet file ({one_line(error)})"
+            ) from None
         self.columns = list(self._file.schema_arrow.names)
 
     def rows(self) -> Iterator[Row | Reject]:
@@ -214,8 +216,8 @@ class ParquetTable:
                             yield number, row
             except (pyarrow.ArrowException, OSError) as error:
                 lost = first + size - number
-                reason = f"{lost} rows from here on cannot be read ({error})"
-                yield Reject(number + 1, None, "row", "", " ".join(reason.split())[:300])
+                reason = f"{lost} rows from here on cannot be read ({one_line(error)})"
+                yield Reject(number + 1, None, "row", "", reason)
             number = first + size
 
 
@@ -246,7 +248,7 @@ def _python_row(row: pyarrow.RecordBatch) -> dict[str, Any] | _BadCell:
         except UnicodeDecodeError:
             return _BadCell(name, "the cell is not valid UTF-8")
         except (ValueError, OverflowError) as error:
-            return _BadCell(name, " ".join(f"the cell cannot be read ({error})".split())[:200])
+            return _BadCell(name, f"the cell cannot be read ({one_line(error, 200)})")
     return cells
 
 

@@ -18,7 +18,7 @@ from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL, Export, w
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 from retrieval.encoders.openvino.runtime import bf16_runs_here, openvino, quiet
 from retrieval.encoders.openvino.tokenizer import ClipTokenizer
-from retrieval.errors import EncoderError
+from retrieval.errors import EncoderError, one_line
 
 LARGEST_BATCH = 256
 POOLS_AT_A_TOKEN = ("argmax", "eos", "first")
@@ -56,7 +56,7 @@ def export_model(encoder: OpenClipEncoder, folder: Path, wanted: str) -> Export:
             _write_images(encoder, folder / IMAGE_MODEL)
             _write_texts(texts, tokens, encoder.context, folder / TEXT_MODEL)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise EncoderError(f"{type(error).__name__}: {reason}") from error
     tokenizer = None
     if isinstance(encoder.tokenizer.inner, open_clip.SimpleTokenizer):

@@ -12,7 +12,7 @@ from retrieval.encoders.base import ModelInput
 from retrieval.encoders.openvino.cache import IMAGE_MODEL, TEXT_MODEL
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 from retrieval.encoders.openvino.runtime import openvino, quiet
-from retrieval.errors import EncoderError
+from retrieval.errors import EncoderError, one_line
 
 IMAGES_A_STEP = 8
 
@@ -56,5 +56,5 @@ def _quantize(source: Path, items: list[Any], target: Path) -> None:
             )
             ov.save_model(quantized, str(target), compress_to_fp16=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise EncoderError(f"NNCF cannot make {source.stem}s int8: {reason}") from error

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import spread_evenly
-from retrieval.errors import IndexDamaged, QueryError
+from retrieval.errors import IndexDamaged, QueryError, one_line
 from retrieval.settings import INDEX_TYPES
 
 Ids = npt.NDArray[np.int64]
@@ -162,7 +162,7 @@ class AnnIndex:
                 rescore_depth,
             )
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise IndexDamaged(
                 f"{path} cannot be read ({reason}); run `retrieval rebuild`"
             ) from None
