@@ -1,4 +1,4 @@
-"""The site and the HTTP interface over one index. Asks the engine through its Searcher."""
+"""The site and the HTTP interface over one index, which they know by Searcher and entities."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Site:
         )
 
     def search(self, *args: Any, **options: Any) -> SearchResult:
-        """`Searcher.search`, timed by stage and within the limit on a request."""
+        """`Searcher.search`, its stages counted in the metrics."""
         result = self.searcher.search(*args, **options)
         for stage, took in result.stages_ms.items():
             if took:

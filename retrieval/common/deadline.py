@@ -1,4 +1,4 @@
-"""How long each stage of an answer took, and whether there is time left for the next."""
+"""How long an answer may take, set by who asks and looked at between its stages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How far long work has come: a bar with rate and time left on a terminal, plain lines elsewhere.
-
-Everything goes to stderr, so that stdout stays a result that a program can read.
-"""
+"""How far long work has come: what the engine tells, to whoever wants to show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any open_clip model, run by torch. Torch is imported here and nowhere else."""
+"""Any open_clip model, run by torch: on a GPU, and where OpenVINO cannot or must not."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class TextRow:
-    """A text on a card; `field` is `title` or `description`."""
+    """A text on a card; `field` is `title`, `description`, or `attributes` for short values."""
 
     id: int
     field: str

@@ -52,7 +52,10 @@ class Image(Base):
 
 
 class ProductText(Base):
-    """A text of a product that is embedded; `field` is the column that it came from."""
+    """A text of a product that is embedded.
+
+    `field` is `title` or `description`, or `attributes` for what its short values make.
+    """
 
     __tablename__ = "text"
     __table_args__ = {"sqlite_autoincrement": True}
