@@ -1,12 +1,15 @@
-"""A sample that is the same every time, and misses no part of a catalog."""
+"""Vectors: scaled, kept as bytes, compared; and samples that miss no part of a catalog."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from retrieval.errors import CatalogError
 
 NEIGHBOURS = 10
 ROWS_AT_ONCE = 1024
@@ -24,6 +27,27 @@ def normalise(vectors: npt.NDArray[Any]) -> Vectors:
     vectors = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def to_blob(vector: npt.NDArray[Any]) -> bytes:
+    """A vector as it is stored: float16, little-endian."""
+    return np.asarray(vector).astype("<f2").tobytes()
+
+
+def from_blobs(blobs: Sequence[bytes], dim: int, name: str = "catalog") -> npt.NDArray[np.float16]:
+    """Float16 (n, dim), read-only: vectors as they are stored.
+
+    Args:
+        name: whose vectors they are, for the error.
+
+    Raises:
+        CatalogError: one of them has another length.
+    """
+    if any(len(blob) != 2 * dim for blob in blobs):
+        raise CatalogError(
+            f"a vector of the {name} has the wrong length; run `retrieval verify --repair`"
+        )
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), dim)
 
 
 @dataclass(frozen=True)
