@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from pydantic import ValidationError
 
+from retrieval.common.products import category_steps
 from retrieval.errors import QueryError
 from retrieval.searching.results import Hit
 from web.api import photo_address
@@ -140,7 +141,7 @@ def money(price: float | None) -> str:
 @blueprint.app_template_filter()
 def steps(label: str) -> str:
     """A category as people read it: `Men/Tops` -> with angles between."""
-    return " \u203a ".join(part for part in label.split("/") if part)
+    return " \u203a ".join(category_steps(label))
 
 
 def address(**changes: Any) -> str:

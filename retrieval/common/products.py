@@ -15,6 +15,8 @@ MOST_WORDS_OF_A_VALUE = 5
 LEAST_VALUES = 2
 # What a column of yes and no says: nothing without the name of the column.
 ANSWERS = frozenset({"yes", "no", "y", "n", "true", "false", "none", "null", "n/a", "na", "-"})
+# Between the steps of a category, the surest sign first: a slash may also stand within a name.
+STEP_SEPARATORS = (">", "|", "/")
 SAID = ("title", "description", "category", "brand", "price")
 
 
@@ -88,12 +90,28 @@ class ProductRecord:
     def _short_values(self) -> list[str]:
         """What kind of thing it is, in the words of its columns: `Lamps, black, coated steel`.
 
+        Of a category's path the first step and the last: whom it is for, and what it is.
         Titles often keep quiet about colour and material, and sentences about them say much else.
         Values with digits (sizes, article numbers) mean little to a model of language.
         """
-        kind = (self.category or "").split(">")[-1].strip()
-        said = [kind, *(value for value in self.attributes.values() if isinstance(value, str))]
-        return list(dict.fromkeys(value for value in said if value and _is_short_word(value)))
+        steps = category_steps(self.category or "")
+        values = (value for value in self.attributes.values() if isinstance(value, str))
+        words = (*steps[:1], *steps[-1:], *values)
+        return list(dict.fromkeys(value for value in words if value and _is_short_word(value)))
+
+
+def category_steps(text: str) -> tuple[str, ...]:
+    """The steps of a category's path: `Men > Tops` and `Men/Tops` are both `Men`, `Tops`.
+
+    A sign splits only where none before it in STEP_SEPARATORS does: `Audio/Video > Cables` is two
+    steps, as who writes `>` between steps means a slash as part of a name. What says that there
+    is no category, `N/A`, is one step.
+    """
+    if text.strip().lower() in ANSWERS:
+        return (text.strip(),)
+    separator = next((sign for sign in STEP_SEPARATORS if sign in text), None)
+    steps = (step.strip() for step in text.split(separator)) if separator else (text.strip(),)
+    return tuple(step for step in steps if step)
 
 
 def _is_short_word(value: str) -> bool:
