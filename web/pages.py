@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from pydantic import ValidationError
 
 from retrieval.common.products import category_steps
 from retrieval.errors import QueryError
+from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.results import Hit
 from web.api import photo_address
 from web.facets import Facet, PriceRange, count_facets
@@ -115,7 +114,7 @@ def catalog() -> str:
     return render_template(
         "catalog.html",
         manifest=site().searcher.reader.manifest,
-        rejects=_rejects(),
+        rejects=read_rejects(site().settings.index / REJECTS_FILE, SHOWN_REJECTS),
         drawing=drawing(site()),
         size=(WIDTH, HEIGHT),
     )
@@ -227,14 +226,3 @@ def _examples() -> list[Any]:
     picked = [int(product) for product in with_photo[::step][:EXAMPLES]]
     cards = reader.snapshot.cards(picked)
     return [cards[product] for product in picked]
-
-
-def _rejects() -> list[dict[str, Any]]:
-    """What the last run left out, where the index has the file that it wrote."""
-    path = site().settings.index / "rejects.jsonl"
-    try:
-        # By line feeds alone: an id may hold what else ends a line of text.
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            return [json.loads(line) for line in itertools.islice(lines, SHOWN_REJECTS)]
-    except (OSError, ValueError):
-        return []
