@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retrieval.common.products import PRODUCT_FIELDS
 from retrieval.searching.results import Hit
 from web.search_params import FACET_DEPTH, SearchParams, search
 from web.site import Site
 
-FACETS = ("category", "brand")
+FACETS = tuple(field.name for field in PRODUCT_FIELDS if field.facet)
 MAX_VALUES = 12
 MAX_KINDS = 24
 HELD_BY = 0.5

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # The field of the text that a product's short values make.
 ATTRIBUTES = "attributes"
@@ -17,7 +17,35 @@ LEAST_VALUES = 2
 ANSWERS = frozenset({"yes", "no", "y", "n", "true", "false", "none", "null", "n/a", "na", "-"})
 # Between the steps of a category, the surest sign first: a slash may also stand within a name.
 STEP_SEPARATORS = (">", "|", "/")
-SAID = ("title", "description", "category", "brand", "price")
+
+
+@dataclass(frozen=True)
+class ProductField:
+    """A field that every catalog is asked for; what else a source says are attributes.
+
+    Attributes:
+        kind: of its values; photos are paths.
+        weight: of its words in a search by words; None where these are not looked up.
+        filtered: results can be filtered by it.
+        facet: it is shown as what a search can be narrowed down by.
+    """
+
+    name: str
+    kind: Literal["text", "number", "photos"] = "text"
+    weight: float | None = None
+    filtered: bool = False
+    facet: bool = False
+
+
+PRODUCT_FIELDS = (
+    ProductField("id", weight=8.0, filtered=True),
+    ProductField("title", weight=4.0, filtered=True),
+    ProductField("description", weight=1.0),
+    ProductField("image", "photos"),
+    ProductField("category", weight=2.0, filtered=True, facet=True),
+    ProductField("brand", weight=2.0, filtered=True, facet=True),
+    ProductField("price", "number", filtered=True),
+)
 
 
 @dataclass(frozen=True)
@@ -60,14 +88,14 @@ class ProductRecord:
     """
 
     key: str
-    title: str
-    description: str
-    category: str | None
-    brand: str | None
-    price: float | None
-    attributes: dict[str, Any]
-    images: tuple[str, ...]
     base: Path
+    title: str = ""
+    description: str = ""
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
     row: int | None = None
     rejects: tuple[Reject, ...] = ()
     row_hash: str = field(default="")
@@ -121,6 +149,10 @@ def _is_short_word(value: str) -> bool:
 
 
 def _hash_row(record: ProductRecord) -> str:
-    said = [getattr(record, name) for name in SAID]
-    canonical = json.dumps([said, record.attributes, record.images], sort_keys=True, default=str)
+    values = [
+        getattr(record, field.name)
+        for field in PRODUCT_FIELDS
+        if field.name != "id" and field.kind != "photos"
+    ]
+    canonical = json.dumps([values, record.attributes, record.images], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
