@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
+from retrieval.common.products import category_steps
 from retrieval.storage.entities import Card
 from web.site import Site
 
 WIDTH, HEIGHT, MARGIN = 1_000, 640, 24
 COLOURED_KINDS = 8
-_STEP = re.compile(r"[/>]")
 
 
 @dataclass(frozen=True)
@@ -57,4 +56,4 @@ def drawing(site: Site) -> Drawing:
 
 
 def _kind(card: Card) -> str:
-    return _STEP.split(card.category or "")[0].strip()
+    return next(iter(category_steps(card.category or "")), "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from pydantic import ValidationError
 
+from retrieval.common.products import category_steps
 from retrieval.errors import QueryError
+from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
 from web.api import photo_address
@@ -115,7 +115,7 @@ def catalog() -> str:
     return render_template(
         "catalog.html",
         manifest=site().searcher.generation.manifest,
-        rejects=_rejects(),
+        rejects=read_rejects(site().settings.index / REJECTS_FILE, SHOWN_REJECTS),
         drawing=drawing(site()),
         size=(WIDTH, HEIGHT),
     )
@@ -141,7 +141,7 @@ def money(price: float | None) -> str:
 @blueprint.app_template_filter()
 def steps(label: str) -> str:
     """A category as people read it: `Men/Tops` -> with angles between."""
-    return " \u203a ".join(part for part in label.split("/") if part)
+    return " \u203a ".join(category_steps(label))
 
 
 def address(**changes: Any) -> str:
@@ -225,14 +225,3 @@ def _examples() -> list[Any]:
     picked = generation.sample_products(EXAMPLES, with_all_of=("images",)).tolist()
     cards = generation.cards(picked)
     return [cards[product] for product in picked]
-
-
-def _rejects() -> list[dict[str, Any]]:
-    """What the last run left out, where the index has the file that it wrote."""
-    path = site().settings.index / "rejects.jsonl"
-    try:
-        # By line feeds alone: an id may hold what else ends a line of text.
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            return [json.loads(line) for line in itertools.islice(lines, SHOWN_REJECTS)]
-    except (OSError, ValueError):
-        return []

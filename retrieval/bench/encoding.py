@@ -163,7 +163,7 @@ def _embed(photos: Sequence[Path], encoder: Encoder, settings: Settings) -> None
 
 
 def _record(path: Path) -> ProductRecord:
-    return ProductRecord(path.name, "", "", None, None, None, {}, (path.name,), path.parent)
+    return ProductRecord(path.name, path.parent, images=(path.name,))
 
 
 def _decoded(path: Path, side: int) -> Image.Image:

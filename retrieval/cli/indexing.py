@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
-from retrieval.indexing.building import index_source
-from retrieval.indexing.indexer import Indexer, IndexReport
+from retrieval.indexing.building import index_source, preview_source
+from retrieval.indexing.indexer import IndexReport
+from retrieval.indexing.rejects import REJECTS_FILE
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 
@@ -58,22 +58,12 @@ def index(
     progress = for_this_terminal()
     opened = open_source(source, settings, _map_option(mapping))
     _show_mapping(opened)
-    file = rejects or (None if dry_run else settings.index / "rejects.jsonl")
-    rejected: list[Reject] = []
-    try:
-        if dry_run:
-            indexer = Indexer(settings, progress, rejected)
-            report = indexer.preview(opened, prune=prune)
-        else:
-            report = index_source(opened, settings, progress, prune=prune, rejects=rejected)
-    finally:
-        # Also where the run failed or was stopped: why is most wanted then.
-        if file is not None and (rejected or settings.index.exists()):
-            write_rejects(file, rejected)
+    run = preview_source if dry_run else index_source
+    report = run(opened, settings, progress, prune=prune, rejects_file=rejects)
     if as_json:
         print_json(report.as_dict())
     else:
-        _show_report(report, file)
+        _show_report(report, rejects or (None if dry_run else settings.index / REJECTS_FILE))
     if report.model == STARTER and not dry_run:
         note(STARTER_ADVICE)
     if report.rejected:
@@ -101,13 +91,6 @@ def _map_option(mapping: str | None) -> dict[str, str]:
         return parse_map(mapping)
     except SourceError as error:
         raise click.UsageError(str(error)) from None
-
-
-def write_rejects(path: Path, rejects: list[Reject]) -> None:
-    """Writes the rejects of a run, one JSON object a line; an empty file where there are none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(reject.as_dict(), ensure_ascii=False) + "\n" for reject in rejects]
-    path.write_text("".join(lines), "utf-8")
 
 
 def _show_mapping(source: Source) -> None:

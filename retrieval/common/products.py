@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # The field of the text that a product's short values make.
 ATTRIBUTES = "attributes"
@@ -15,7 +15,37 @@ MOST_WORDS_OF_A_VALUE = 5
 LEAST_VALUES = 2
 # What a column of yes and no says: nothing without the name of the column.
 ANSWERS = frozenset({"yes", "no", "y", "n", "true", "false", "none", "null", "n/a", "na", "-"})
-SAID = ("title", "description", "category", "brand", "price")
+# Between the steps of a category, the surest sign first: a slash may also stand within a name.
+STEP_SEPARATORS = (">", "|", "/")
+
+
+@dataclass(frozen=True)
+class ProductField:
+    """A field that every catalog is asked for; what else a source says are attributes.
+
+    Attributes:
+        kind: of its values; photos are paths.
+        weight: of its words in a search by words; None where these are not looked up.
+        filtered: results can be filtered by it.
+        facet: it is shown as what a search can be narrowed down by.
+    """
+
+    name: str
+    kind: Literal["text", "number", "photos"] = "text"
+    weight: float | None = None
+    filtered: bool = False
+    facet: bool = False
+
+
+PRODUCT_FIELDS = (
+    ProductField("id", weight=8.0, filtered=True),
+    ProductField("title", weight=4.0, filtered=True),
+    ProductField("description", weight=1.0),
+    ProductField("image", "photos"),
+    ProductField("category", weight=2.0, filtered=True, facet=True),
+    ProductField("brand", weight=2.0, filtered=True, facet=True),
+    ProductField("price", "number", filtered=True),
+)
 
 
 @dataclass(frozen=True)
@@ -58,14 +88,14 @@ class ProductRecord:
     """
 
     key: str
-    title: str
-    description: str
-    category: str | None
-    brand: str | None
-    price: float | None
-    attributes: dict[str, Any]
-    images: tuple[str, ...]
     base: Path
+    title: str = ""
+    description: str = ""
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
     row: int | None = None
     rejects: tuple[Reject, ...] = ()
     row_hash: str = field(default="")
@@ -88,12 +118,28 @@ class ProductRecord:
     def _short_values(self) -> list[str]:
         """What kind of thing it is, in the words of its columns: `Lamps, black, coated steel`.
 
+        Of a category's path the first step and the last: whom it is for, and what it is.
         Titles often keep quiet about colour and material, and sentences about them say much else.
         Values with digits (sizes, article numbers) mean little to a model of language.
         """
-        kind = (self.category or "").split(">")[-1].strip()
-        said = [kind, *(value for value in self.attributes.values() if isinstance(value, str))]
-        return list(dict.fromkeys(value for value in said if value and _is_short_word(value)))
+        steps = category_steps(self.category or "")
+        values = (value for value in self.attributes.values() if isinstance(value, str))
+        words = (*steps[:1], *steps[-1:], *values)
+        return list(dict.fromkeys(value for value in words if value and _is_short_word(value)))
+
+
+def category_steps(text: str) -> tuple[str, ...]:
+    """The steps of a category's path: `Men > Tops` and `Men/Tops` are both `Men`, `Tops`.
+
+    A sign splits only where none before it in STEP_SEPARATORS does: `Audio/Video > Cables` is two
+    steps, as who writes `>` between steps means a slash as part of a name. What says that there
+    is no category, `N/A`, is one step.
+    """
+    if text.strip().lower() in ANSWERS:
+        return (text.strip(),)
+    separator = next((sign for sign in STEP_SEPARATORS if sign in text), None)
+    steps = (step.strip() for step in text.split(separator)) if separator else (text.strip(),)
+    return tuple(step for step in steps if step)
 
 
 def _is_short_word(value: str) -> bool:
@@ -103,6 +149,10 @@ def _is_short_word(value: str) -> bool:
 
 
 def _hash_row(record: ProductRecord) -> str:
-    said = [getattr(record, name) for name in SAID]
-    canonical = json.dumps([said, record.attributes, record.images], sort_keys=True, default=str)
+    values = [
+        getattr(record, field.name)
+        for field in PRODUCT_FIELDS
+        if field.name != "id" and field.kind != "photos"
+    ]
+    canonical = json.dumps([values, record.attributes, record.images], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -178,17 +178,7 @@ def _look_at(
 
 
 def _record(base: Path, number: int, photo: str) -> ProductRecord:
-    return ProductRecord(
-        key=str(number),
-        title="",
-        description="",
-        category=None,
-        brand=None,
-        price=None,
-        attributes={},
-        images=(photo,),
-        base=base,
-    )
+    return ProductRecord(key=str(number), base=base, images=(photo,))
 
 
 def _embed_texts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.common.products import category_steps
 from retrieval.encoders import Encoder, Vectors, normalise
 from retrieval.errors import SourceError
 
@@ -127,5 +127,4 @@ def spoken(labels: Sequence[str]) -> list[str]:
 
 
 def _steps(label: str) -> list[str]:
-    steps = [step.strip().replace("_", " ").lower() for step in re.split(r"[/>|]", label)]
-    return [step for step in steps if step] or [label]
+    return [step.replace("_", " ").lower() for step in category_steps(label)] or [label]

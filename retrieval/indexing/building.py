@@ -8,8 +8,9 @@ from pathlib import Path
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading_message, name_from_here, portable_name
 from retrieval.indexing.indexer import Indexer, IndexReport
+from retrieval.indexing.rejects import REJECTS_FILE, kept_rejects
 from retrieval.settings import Settings
-from retrieval.sources import Reject, Source, open_source
+from retrieval.sources import Source, open_source
 from retrieval.storage import open_storage
 
 
@@ -41,7 +42,7 @@ def build_index(
     wanted: Mapping[str, str] | None = None,
     prune: bool = False,
 ) -> IndexReport:
-    """Indexes the source at `path` into `settings.index`."""
+    """Indexes the source at `path` into `settings.index`; what was left out stands there, too."""
     source = open_source(path, settings, wanted)
     return index_source(source, settings, progress, prune=prune)
 
@@ -52,12 +53,31 @@ def index_source(
     progress: Progress,
     *,
     prune: bool = False,
-    rejects: list[Reject] | None = None,
+    rejects_file: Path | None = None,
 ) -> IndexReport:
-    """Loads the model and indexes an opened source; `rejects` is filled as it goes."""
-    settings = settings_of_index(settings)
-    name = settings.model or STARTER
-    with progress.task(loading_message(name, settings)):
-        encoder = load_encoder(name, settings, bulk=True)
-    indexer = Indexer(settings, progress, rejects)
-    return indexer.run(source, encoder, prune=prune)
+    """Loads the model and indexes an opened source.
+
+    Args:
+        rejects_file: where what was left out is listed, however the run ends; None: in the index.
+    """
+    file = rejects_file or settings.index / REJECTS_FILE
+    with kept_rejects(file, settings.index) as rejects:
+        settings = settings_of_index(settings)
+        name = settings.model or STARTER
+        with progress.task(loading_message(name, settings)):
+            encoder = load_encoder(name, settings, bulk=True)
+        indexer = Indexer(settings, progress, rejects)
+        return indexer.run(source, encoder, prune=prune)
+
+
+def preview_source(
+    source: Source,
+    settings: Settings,
+    progress: Progress,
+    *,
+    prune: bool = False,
+    rejects_file: Path | None = None,
+) -> IndexReport:
+    """What indexing an opened source would do; writes nothing but `rejects_file`, if any."""
+    with kept_rejects(rejects_file, settings.index) as rejects:
+        return Indexer(settings, progress, rejects).preview(source, prune=prune)

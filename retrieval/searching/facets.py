@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retrieval.common.products import PRODUCT_FIELDS
 from retrieval.storage.entities import Card
 from retrieval.storage.filters import Filter
 
 # Counted over so many of the best products, whatever the page.
 FACET_DEPTH = 200
-FACETS = ("category", "brand")
+FACETS = tuple(field.name for field in PRODUCT_FIELDS if field.facet)
 MAX_VALUES = 12
 MAX_KINDS = 24
 HELD_BY = 0.5

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from retrieval.common.products import ANSWERS
+from retrieval.common.products import ANSWERS, category_steps
 from retrieval.searching.lexical import STOP_WORDS
 from retrieval.storage.entities import Card
 
@@ -18,7 +18,6 @@ OWN_WEIGHT = 3.0
 SHARED_BY = 4
 SHORT = 3
 LONGEST = 500
-_STEP = re.compile(r"[/>]")
 _WORD = re.compile(r"[^\W\d_][\w'-]*[^\W_]", re.UNICODE)
 
 
@@ -62,14 +61,14 @@ def _terms(card: Card) -> set[str]:
         for a, b in itertools.pairwise(title)
         if a not in STOP_WORDS and b not in STOP_WORDS and a != b
     }
-    return found | _short([_STEP.split(card.category or "")[-1]])
+    return found | _short(category_steps(card.category or "")[-1:])
 
 
 def _values(card: Card) -> set[str]:
     return _short([value for value in card.attributes.values() if isinstance(value, str)])
 
 
-def _short(texts: list[str]) -> set[str]:
+def _short(texts: Sequence[str]) -> set[str]:
     found = set()
     for text in texts:
         words = _WORD.findall(text[:LONGEST])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from retrieval.common.products import PRODUCT_FIELDS
 from retrieval.errors import SourceError
 
-FIELDS = ("id", "title", "description", "image", "category", "brand", "price")
+FIELDS = tuple(field.name for field in PRODUCT_FIELDS)
 
 # In order of preference: names that shops, marketplaces and open data sets use.
 ALIASES: dict[str, list[str]] = {

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from retrieval.common.products import PRODUCT_FIELDS
 from retrieval.common.text import is_unicode
 from retrieval.errors import QueryError
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
-COLUMNS = ("id", "title", "category", "brand", "price")
+COLUMNS = tuple(field.name for field in PRODUCT_FIELDS if field.filtered)
 _EXPRESSION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", re.DOTALL)
 
 

@@ -373,4 +373,4 @@ def test_short_values_of_columns_are_a_text_of_their_own(tmp_path: Path) -> None
     )
     records = [one for one in open_source(path, Settings()) if isinstance(one, ProductRecord)]
     said = {record.key: dict(record.texts).get("attributes") for record in records}
-    assert said == {"a": "Lamps, black, coated steel", "b": None, "c": None}
+    assert said == {"a": "Home, Lamps, black, coated steel", "b": None, "c": None}

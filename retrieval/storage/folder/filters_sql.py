@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, and_, cast, exists, func, or_, select
 
+from retrieval.common.products import STEP_SEPARATORS
 from retrieval.storage.filters import COLUMNS, Filter
 from retrieval.storage.models import ProductRow
 
@@ -41,12 +42,20 @@ def _equals(one: Filter) -> ColumnElement[bool]:
     column = SQL_COLUMNS[one.field]
     same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(one.value)
     if one.field == "category":
-        # `Men/Tops` is also the category of what lies below it.
-        for separator in ("/", " > ", ">"):
-            prefix = one.value + separator
-            start = func.lower(func.substr(column, 1, len(prefix)))
-            same = or_(same, start == func.lower(prefix))
+        same = or_(same, _lies_below(column, one.value))
     return same
+
+
+def _lies_below(column: Any, category: str) -> ColumnElement[bool]:
+    """Whether `category_steps` of the column begin with those of `category`, and go on."""
+    ways: list[ColumnElement[bool]] = []
+    for number, separator in enumerate(STEP_SEPARATORS):
+        # Where a surer sign splits, this one is part of a name.
+        splits = [func.instr(column, surer) == 0 for surer in STEP_SEPARATORS[:number]]
+        for prefix in (category + separator, f"{category} {separator}"):
+            start = func.lower(func.substr(func.trim(column), 1, len(prefix)))
+            ways.append(and_(start == func.lower(prefix), *splits))
+    return or_(*ways)
 
 
 def _compares(one: Filter) -> ColumnElement[bool]:

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
+from retrieval.common.products import ATTRIBUTES, PRODUCT_FIELDS
 from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
 from retrieval.storage.entities import Card, ImageRow, Modality, TextRow
 from retrieval.storage.filters import Filter
@@ -48,8 +49,10 @@ KEPT_MASKS = 64
 KEPT_COUNTS = 20_000
 KEPT_CARDS = 10_000
 FULL_TEXT = "product_words"
-WORD_COLUMNS = ("key", "title", "description", "category", "brand", "attributes")
-WORD_WEIGHTS = (8.0, 4.0, 1.0, 2.0, 2.0, 1.5)
+_WEIGHTS = {field.name: field.weight for field in PRODUCT_FIELDS if field.weight is not None}
+# The column of the id is called `key`, as `id` is that of the primary key.
+WORD_COLUMNS = ("key", *(name for name in _WEIGHTS if name != "id"), ATTRIBUTES)
+WORD_WEIGHTS = (*_WEIGHTS.values(), 1.5)
 _TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
 
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite to answer it.
