@@ -21,6 +21,7 @@ from retrieval.errors import IndexMismatch, QueryError
 from retrieval.images.model_input import fit_square
 from retrieval.indexing.maintenance import rebuild
 from retrieval.settings import load_settings
+from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.generation_folders import Generations
 from tests.support.shop import Shop
 
@@ -64,11 +65,11 @@ def test_2_a_faiss_id_is_a_primary_key(index: Path, shop: Shop, tiny_model: str)
     for key in ("P-000", "P-001", "P-007"):
         del shop.rows[key]
     retrieval.build(shop.write(), index, model=tiny_model, prune=True)
-    reader = retrieval.open(index).reader
+    folder = index / "generations" / "2"
     with sqlite3.connect(index / "catalog.db") as connection:
         for name, table in (("images", "image"), ("texts", "text")):
             keys = [row[0] for row in connection.execute(f"SELECT id FROM {table} ORDER BY id")]
-            assert reader.galleries[name].index.ids().tolist() == keys
+            assert AnnIndex.load(folder / f"{name}.faiss", "flat", 0).ids().tolist() == keys
             assert keys != list(range(len(keys)))
     connection.close()
     for key in ("P-002", "P-008", "P-019"):
@@ -76,14 +77,18 @@ def test_2_a_faiss_id_is_a_primary_key(index: Path, shop: Shop, tiny_model: str)
         assert hit.id == key
 
 
+def _photo_keys(index: Path) -> list[int]:
+    return [photo.id for card in retrieval.open(index).generation.scan() for photo in card.images]
+
+
 def test_2_a_primary_key_is_never_used_again(index: Path, shop: Shop, tiny_model: str) -> None:
     """A generation that is rolled back to must not find a new photo under an old id."""
-    first = set(retrieval.open(index).reader.galleries["images"].ids.tolist())
+    first = set(_photo_keys(index))
     del shop.rows["P-019"]
     retrieval.build(shop.write(), index, model=tiny_model, prune=True)
     shop.add("P-020", "mug", "purple")
     retrieval.build(shop.write(), index, model=tiny_model)
-    second = set(retrieval.open(index).reader.galleries["images"].ids.tolist())
+    second = set(_photo_keys(index))
     assert max(second) > max(first)
 
 
@@ -167,13 +172,13 @@ def test_5_a_generation_that_is_dropped_while_it_is_read_fails_no_search(
     index: Path, shop: Shop
 ) -> None:
     opened = retrieval.open(index)
-    stale = opened.reader
-    stale.snapshot.engine.dispose()  # none of its connections is open yet
+    stale = opened.generation
+    stale._snapshot.engine.dispose()  # type: ignore[attr-defined]  # none of its connections is open yet
     for number in range(4):
         shop.rows["P-001"]["title"] = f"Renamed {number}"
         retrieval.build(shop.write(), index)
     shutil.rmtree(index / "generations" / "1", ignore_errors=True)
-    opened._live.get = lambda: stale  # type: ignore[method-assign]
+    opened._storage.current = lambda: stale  # type: ignore[method-assign]
     assert opened.search(text="P-003")[0].id == "P-003"
     assert opened.product("P-001").title == "Renamed 3"
 

@@ -22,7 +22,7 @@ from retrieval.errors import IndexDamaged, IndexMismatch
 from retrieval.evaluation import intervals
 from retrieval.indexing.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
-from retrieval.storage.folder.catalog import CatalogStore, adopt_adapter
+from retrieval.storage import open_storage
 from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from tests.cli.test_cli import answer, run
 from tests.support.shop import SAMPLES, Shop
@@ -84,16 +84,15 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def adopt(index: Path, adapter: Adapter) -> int:
     """Adopts an adapter as `adapt` does when its judgement is good."""
-    engine = open_catalog(index / CATALOG_FILE)
-    encoder = CatalogStore(engine).active_encoder()
-    assert encoder is not None
-    adopt_adapter(engine, encoder.id, adapter, {})
-    engine.dispose()
+    with open_storage(index, load_settings(index=index)).writing() as catalog:
+        encoder = catalog.active_encoder()
+        assert encoder is not None
+        catalog.set_adapter(encoder.fingerprint, adapter)
     return rebuild(load_settings(index=index), Quiet()).generation
 
 
 def judged(pairs: Pairs, index: Path, **options: Any) -> Any:
-    by = retrieval.open(index).reader.manifest.fingerprint
+    by = retrieval.open(index).generation.manifest.fingerprint
     pairs = replace(pairs, fingerprint=by)
     return adapt(load_settings(index=index), Quiet(), pairs=pairs, dry_run=True, **options)
 
@@ -135,7 +134,7 @@ def test_what_cannot_be_learnt_is_not_adopted(index: Path) -> None:
     shuffled = pairs.texts[np.random.default_rng(1).permutation(200)]
     report = judged(with_vectors(pairs, texts=shuffled), index)
     assert report.reason.startswith("not adapted") and not report.adopted
-    assert retrieval.open(index).reader.manifest.generation == 1
+    assert retrieval.open(index).generation.manifest.generation == 1
 
 
 @pytest.mark.parametrize(
@@ -199,7 +198,7 @@ def test_queries_go_through_the_adapter_that_made_the_generation(
     plain = opened.search(text="Red mug", mode="vector", scope="images")
     number = adopt(index, adapter)
     adapted = opened.search(text="Red mug", mode="vector", scope="images")
-    assert adapted.generation == number and opened.reader.manifest.adapter
+    assert adapted.generation == number and opened.generation.manifest.adapter
     assert [hit.score for hit in adapted] != [hit.score for hit in plain]
     photo = shop.folder / "images/P-004.png"
     assert opened.search(image=photo)[0].id == "P-004"
@@ -208,8 +207,7 @@ def test_queries_go_through_the_adapter_that_made_the_generation(
     assert opened.warm().fingerprint == expected.fingerprint
     assert expected.fingerprint != tiny_encoder.fingerprint
     query = expected.encode_texts(["Red mug"])[0]
-    gallery = opened.reader.galleries["images"]
-    best = gallery.nearest(query, 1).scores[0]
+    best = opened.generation.nearest("images", query, 1).scores[0]
     assert adapted[0].score == pytest.approx(best, abs=1e-5)
 
 
@@ -238,7 +236,7 @@ def test_products_that_come_later_are_adapted_too_and_old_ones_not_embedded_agai
     report = retrieval.build(shop.write(), index)
     assert report.added == 1 and report.embedded == 2
     opened = retrieval.open(index)
-    assert opened.reader.manifest.adapter
+    assert opened.generation.manifest.adapter
     found = opened.search(image=shop.folder / "images/NEW-1.png")[0]
     assert found.id == "NEW-1" and found.score == pytest.approx(1, abs=2e-3)
 
@@ -279,7 +277,7 @@ def test_another_model_drops_the_adapter_that_was_not_made_for_it(
     adopt(index, adapter)
     retrieval.build(shop.path, index, model=other_model)
     opened = retrieval.open(index)
-    assert not opened.reader.manifest.adapter
+    assert not opened.generation.manifest.adapter
     assert opened.search(image=shop.folder / "images/P-004.png")[0].id == "P-004"
 
 
@@ -335,16 +333,16 @@ def test_an_adapter_whose_publishing_failed_does_not_come_later(
         raise OSError("no space left")
 
     settings = load_settings(index=index)
-    by = retrieval.open(index).reader.manifest.fingerprint
+    by = retrieval.open(index).generation.manifest.fingerprint
     pairs = replace(wide_pairs(), fingerprint=by)
     with monkeypatch.context() as broken:
         broken.setattr("retrieval.adaptation.adapting.publish", fail)
         with pytest.raises(OSError, match="no space"):
             adapt(settings, Quiet(), pairs=pairs)
     rebuild(settings, Quiet())
-    assert not retrieval.open(index).reader.manifest.adapter
+    assert not retrieval.open(index).generation.manifest.adapter
     made = adapt(settings, Quiet(), pairs=pairs)
-    assert made.adopted and retrieval.open(index).reader.manifest.adapter
+    assert made.adopted and retrieval.open(index).generation.manifest.adapter
     again = adapt(settings, Quiet(), pairs=pairs, dry_run=True)
     assert "the index keeps the adapter that it has" in again.reason
 
@@ -356,9 +354,9 @@ def test_an_adapter_that_is_live_though_not_in_the_catalog_can_be_removed(
     number = adopt(index, adapter)
     remove(settings, Quiet())
     rollback(settings, number)
-    assert retrieval.open(index).reader.manifest.adapter
+    assert retrieval.open(index).generation.manifest.adapter
     assert remove(settings, Quiet()) is not None
-    assert not retrieval.open(index).reader.manifest.adapter
+    assert not retrieval.open(index).generation.manifest.adapter
 
 
 def test_pairs_of_a_file_may_be_learnt_from(index: Path, shop: Shop) -> None:

@@ -44,7 +44,7 @@ STEPS = (
     "retrieval.storage.folder.publishing.write_snapshot",
     "retrieval.storage.folder.publishing._write_rows",
     "retrieval.storage.folder.publishing.AnnIndex.save",
-    "retrieval.storage.folder.publishing.calibrate",
+    "retrieval.indexing.publishing.calibrate",
     "retrieval.storage.folder.generation_folders.sha256_of",
     "retrieval.storage.folder.generation_folders._sync",
     "pathlib.Path.write_text",

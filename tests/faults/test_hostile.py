@@ -221,7 +221,7 @@ def test_a_hostile_table(tmp_path: Path, tiny_model: str, case: TableCase) -> No
     assert len(case.good) <= report.products <= len(case.good) + len(case.either)
     catalog = retrieval.open(index)
     for key in case.good:
-        card = catalog.card(key)
+        card = catalog.product(key)
         for field, said in (case.said or {}).get(key, {}).items():
             assert getattr(card, field) == said
     assert _is_publishable(catalog.search(text="mug", limit=100).as_dict())

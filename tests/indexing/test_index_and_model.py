@@ -65,7 +65,7 @@ def test_a_damaged_generation_does_not_change_the_model(
     next(index.glob("generations/*/texts.faiss")).write_bytes(b"cut")
     report = retrieval.build(shop.path, index)
     assert (report.model, report.embedded) == (tiny_model, 0)
-    assert retrieval.open(index).reader.manifest.fit == "crop", "nor how photos are fitted"
+    assert retrieval.open(index).generation.manifest.fit == "crop", "nor how photos are fitted"
 
 
 def test_an_index_and_its_model_can_move_together(
@@ -106,9 +106,8 @@ def test_nothing_stored_is_an_absolute_path(index: Path) -> None:
 
 
 def test_stored_vectors_are_the_encoders_own(index: Path, tiny_encoder: Encoder) -> None:
-    reader = retrieval.open(index).reader
-    texts = reader.galleries["texts"]
-    cards = reader.snapshot.cards(reader.snapshot.product_ids.tolist())
-    row = next(iter(cards.values())).texts[0]
-    stored = texts.vectors[texts.positions_of(np.array([row.id]))[0]].astype(np.float32)
+    generation = retrieval.open(index).generation
+    card = next(generation.scan())
+    row = card.texts[0]
+    stored = generation.rows_of("texts", np.array([card.id])).vectors[0]
     np.testing.assert_allclose(stored, tiny_encoder.encode_texts([row.content])[0], atol=2e-3)

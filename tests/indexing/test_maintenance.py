@@ -260,7 +260,7 @@ def test_the_type_that_was_chosen_stays(made: Settings, shop: Shop, tiny_model: 
     rebuild(made, Quiet(), "hnsw")
     shop.rows["P-000"]["title"] = "Renamed"
     retrieval.build(shop.write(), made.index, model=tiny_model)
-    assert retrieval.open(made.index).reader.manifest.index_type == "hnsw"
+    assert retrieval.open(made.index).generation.manifest.index_type == "hnsw"
     assert rebuild(made, Quiet()).index_type == "hnsw"
     assert rebuild(made, Quiet(), "auto").index_type == "flat"
 
@@ -285,13 +285,13 @@ def test_an_update_changes_the_live_index_and_a_rebuild_makes_it_anew(
     shop.rows.pop("Q-7")
     shop.rows["Q-8"]["title"] = "Another name"
     retrieval.build(shop.write(), made.index, tiny_model, index_type="ivf-pq4", prune=True)
-    entry = retrieval.open(made.index).reader.manifest.galleries["images"]
+    entry = retrieval.open(made.index).generation.manifest.galleries["images"]
     assert entry.vectors == 79 and entry.built == 80 and entry.changed == 1
     faiss_file = made.index / "generations" / "2" / "images.faiss"
     faiss_file.write_bytes(faiss_file.read_bytes()[:-1] + b"?")
     shop.rows.pop("Q-9")
     retrieval.build(shop.write(), made.index, tiny_model, index_type="ivf-pq4", prune=True)
-    entry = retrieval.open(made.index).reader.manifest.galleries["images"]
+    entry = retrieval.open(made.index).generation.manifest.galleries["images"]
     assert (entry.built, entry.changed) == (78, 0), "a damaged index is not carried on"
     rebuild(made, Quiet())
     assert retrieval.open(made.index).search(like="Q-8", limit=5).total == 77

@@ -27,6 +27,6 @@ def test_no_word_is_said_twice(catalog: Any) -> None:
 
 
 def test_who_is_not_there_has_no_words(catalog: Any) -> None:
-    with pytest.raises(NotFound):
-        catalog.words("nobody")
-    assert catalog.words("P-001", ["nobody", "P-002"])
+    with pytest.raises(NotFound, match=r"no product 'nobody'$"):
+        catalog.product("nobody")
+    assert catalog.product("P-001", similar=["nobody", "P-002"]).words

@@ -21,9 +21,9 @@ from retrieval.errors import (
     NotFound,
     QueryError,
 )
+from retrieval.searching.fusion import RankedList, by_spread, by_words, fuse, nothing
 from retrieval.searching.lexical import most_bm25
 from retrieval.searching.query import make_query, parse_weights
-from retrieval.searching.ranking import Ranked, by_spread, by_words, fuse
 from retrieval.storage.folder.fts5 import match_expression
 from tests.support.shop import SAMPLES, Shop
 
@@ -87,7 +87,7 @@ def test_like_a_product_needs_no_model_and_leaves_it_out(
     def no_model(*_: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("retrieval.searching.searcher.load_encoder", no_model)
+    monkeypatch.setattr("retrieval.searching.query_encoder.load_encoder", no_model)
     result = catalog.search(like="P-003", limit=50)
     assert "P-003" not in ids(result)
     assert len(result) == result.total == 19
@@ -105,8 +105,9 @@ def test_several_photos_are_one_query_between_them(shop: Shop, catalog: Any) -> 
     """By brute force over the stored vectors: each photo's cosines, brought to one spread."""
     keys = ("P-002", "P-009")
     result = catalog.search(image=[photo(shop, key) for key in keys], limit=20)
-    gallery = catalog.reader.galleries["images"]
-    stored = np.asarray(gallery.vectors, dtype=np.float64)
+    generation = catalog.generation
+    products = generation.product_ids([f"P-{row:03d}" for row in range(20)])
+    stored = generation.rows_of("images", products).vectors.astype(np.float64)
     rows = [int(key.removeprefix("P-")) for key in keys]
     cosines = stored @ stored[rows].T
     expected = (cosines / cosines.std(axis=0)).sum(axis=1)
@@ -172,8 +173,8 @@ def test_pages_put_together_are_the_whole_list(
 
 
 def test_pages_go_on_beyond_what_is_fused(catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.searching.answering.POOL", 3)
     monkeypatch.setattr("retrieval.searching.ranking.POOL", 3)
+    monkeypatch.setattr("retrieval.searching.fusion.POOL", 3)
     whole = ids(catalog.search("red mug", limit=20))
     assert len(set(whole)) == 20
     paged = [ids(catalog.search("red mug", limit=1, offset=n))[0] for n in range(20)]
@@ -282,7 +283,7 @@ def test_the_answer_is_json_with_the_promised_keys(catalog: Any) -> None:
 
 
 def test_a_product_is_shown_whole(shop: Shop, catalog: Any) -> None:
-    card = catalog.card("P-002")
+    card = catalog.product("P-002")
     assert (card.title, card.price) == (shop.rows["P-002"]["title"], 12.0)
     assert card.attributes == {"colour": "red"}
     with pytest.raises(QueryError):
@@ -294,16 +295,17 @@ def test_where_there_is_no_index_it_says_how_to_make_one(tmp_path: Path) -> None
         retrieval.open(tmp_path / "none")
 
 
-def ranked(*products: int, scores: Sequence[float] = (), floor: float = 0.0) -> Ranked:
+def ranked(*products: int, scores: Sequence[float] = (), floor: float = 0.0) -> RankedList:
     """Products in this order, by scores that fall evenly where none are given."""
     falling = scores or np.arange(len(products), 0, -1.0)
-    return Ranked(np.array(products), np.array(falling), floor)
+    return RankedList(np.array(products), np.array(falling), np.array(products), floor)
 
 
 @given(lists=st.lists(st.permutations(list(range(8))).map(lambda p: p[:6]), min_size=1, max_size=3))
 def test_fusion_prefers_what_stands_higher_everywhere(lists: list[list[int]]) -> None:
     named = {str(n): ranked(*order) for n, order in enumerate(lists)}
-    products, scores = fuse(named, dict.fromkeys(named, 0.5), np.arange(8))
+    fused = fuse(named, dict.fromkeys(named, 0.5))
+    products, scores = fused.products, fused.scores
     assert set(products) == {product for order in lists for product in order}
     assert (np.diff(scores) <= 0).all() and scores[0] <= 1
     place = {int(product): rank for rank, product in enumerate(products)}
@@ -320,38 +322,35 @@ def test_fusion_prefers_what_stands_higher_everywhere(lists: list[list[int]]) ->
 
 def test_first_in_every_list_scores_one() -> None:
     lists = {"a": ranked(4, 1), "b": ranked(4, 2)}
-    products, scores = fuse(lists, {"a": 2.0, "b": 2.0}, np.arange(5))
-    assert (products[0], scores[0]) == (4, 1.0)
-    assert products[1:].tolist() == [1, 2], "equal scores stand by id"
-    assert len(fuse({}, {}, np.arange(5))[0]) == 0
-    assert fuse({"a": ranked(3, scores=[0.2], floor=0.2)}, {"a": 1.0}, np.arange(5))[1] == [1.0]
+    fused = fuse(lists, {"a": 2.0, "b": 2.0})
+    assert (fused.products[0], fused.scores[0]) == (4, 1.0)
+    assert fused.products[1:].tolist() == [1, 2], "equal scores stand by id"
+    assert len(fuse({}, {})) == 0
+    assert fuse({"a": ranked(3, scores=[0.2], floor=0.2)}, {"a": 1.0}).scores == [1.0]
 
 
 def test_a_clear_match_counts_more_than_the_best_of_many_alike() -> None:
     """By ranks alone both would be first in one list and second in the other."""
     texts = ranked(1, 2, 3, scores=[9.0, 4.0, 3.9], floor=3.9)
     photos = ranked(2, 1, 3, scores=[2.1, 2.0, 1.9], floor=1.9)
-    products, _ = fuse(
-        {"texts": texts, "images": photos}, {"texts": 1.0, "images": 1.0}, np.arange(5)
-    )
-    assert products.tolist() == [1, 2, 3]
+    fused = fuse({"texts": texts, "images": photos}, {"texts": 1.0, "images": 1.0})
+    assert fused.products.tolist() == [1, 2, 3]
 
 
 def test_what_a_list_does_not_hold_counts_as_its_last() -> None:
     """Else the last of a long list would be far ahead of what was just cut off."""
     lists = {"texts": ranked(1, 2, scores=[9.0, 8.9], floor=8.9), "words": ranked(3, scores=[1.0])}
-    products, scores = fuse(lists, {"texts": 1.0, "words": 1.0}, np.arange(5))
-    assert products.tolist() == [3, 1, 2]
-    assert scores.tolist() == pytest.approx([1 / 1.1, 0.1 / 1.1, 0], abs=1e-6)
+    fused = fuse(lists, {"texts": 1.0, "words": 1.0})
+    assert fused.products.tolist() == [3, 1, 2]
+    assert fused.scores.tolist() == pytest.approx([1 / 1.1, 0.1 / 1.1, 0], abs=1e-6)
 
 
 def test_lists_are_cut_and_brought_to_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.searching.ranking.POOL", 3)
-    cut = by_spread(np.arange(5), np.array([0.9, 0.8, 0.6, 0.5, 0.4]), spread=0.1)
+    monkeypatch.setattr("retrieval.searching.fusion.POOL", 3)
+    cut = by_spread(ranked(*range(5), scores=[0.9, 0.8, 0.6, 0.5, 0.4]), spread=0.1)
     assert cut.products.tolist() == [0, 1, 2] and cut.floor == pytest.approx(6)
     assert cut.scores.tolist() == pytest.approx([9, 8, 6])
-    nothing = by_spread(np.empty(0, int), np.empty(0), 1)
-    assert len(fuse({"none": nothing}, {"none": 1}, np.arange(5))[0]) == 0
+    assert len(fuse({"none": by_spread(nothing(), 1)}, {"none": 1})) == 0
 
     some = by_words(ranked(4, 3, 2, 1, scores=[0.9, 0.7, 0.6, 0.5]), complete=2, near=None)
     assert some["words"].products.tolist() == [4, 3, 2] and some["words"].floor == 0.6
@@ -391,8 +390,8 @@ def test_what_has_every_word_comes_first_by_words(catalog: Any) -> None:
 def test_words_alone_are_counted_to_the_last(
     make_shop: Callable[..., Shop], tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.searching.answering.POOL", 5)
     monkeypatch.setattr("retrieval.searching.ranking.POOL", 5)
+    monkeypatch.setattr("retrieval.searching.fusion.POOL", 5)
     shop = make_shop(30)
     retrieval.build(shop.path, tmp_path / "i", model=tiny_model)
     catalog = retrieval.open(tmp_path / "i")
@@ -468,14 +467,15 @@ def test_what_is_remembered_may_be_forgotten_while_others_read_it(index: Path) -
     """A full memory is emptied at once; searches in other threads must not trip over it."""
     from retrieval.storage.folder import snapshot
 
-    opened = retrieval.open(index).reader.snapshot
+    generation = retrieval.open(index).generation
     faults: list[str] = []
 
     def ask(number: int) -> None:
         for turn in range(60):
             try:
-                assert opened.holding([f"mug{(number + turn) % 5}", "mug"])["mug"] == 5
-                assert len(opened.cards(opened.product_ids[:7].tolist())) == 7
+                words = [f"mug{(number + turn) % 5}", "mug"]
+                assert generation.document_frequency(words)["mug"] == 5
+                assert len(generation.cards(range(1, 8))) == 7
             except Exception as error:
                 faults.append(repr(error))
 

@@ -187,7 +187,7 @@ def test_the_description_is_openapi_3_1_and_lists_every_promised_route(client: A
 
 def test_health_tells_what_is_live_and_metrics_count(client: Any, index: Path) -> None:
     health = client.get("/healthz").get_json()
-    manifest = retrieval.open(index).reader.manifest
+    manifest = retrieval.open(index).generation.manifest
     assert health["ready"] and health["generation"] == 1 and health["products"] == 20
     assert health["fingerprint"] == manifest.fingerprint
     client.get("/api/v1/search?q=mug")

@@ -119,14 +119,14 @@ def test_nothing_typed_is_ever_full_text_syntax(snapshot: Snapshot, typed: str) 
     for every in (True, False):
         expression = match_expression(query_words(typed), (typed,), every=every)
         if expression is not None:
-            snapshot.words(expression, 10)
+            snapshot.lexical(expression, 10)
 
 
 def words(snapshot: Snapshot, text: str, every: bool = True, minus: tuple[str, ...] = ()) -> str:
     expression = match_expression(query_words(text), minus, every=every)
     assert expression is not None
     cards = snapshot.cards(snapshot.product_ids.tolist())
-    return " ".join(cards[product].key[0] for product, _ in snapshot.words(expression, 10))
+    return " ".join(cards[product].key[0] for product, _ in snapshot.lexical(expression, 10))
 
 
 def test_words_are_found_in_every_column(snapshot: Snapshot) -> None:
@@ -151,9 +151,9 @@ def test_words_without_meaning_count_only_alone() -> None:
 
 
 def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:
-    assert snapshot.product_id_of_query(" sku-10/2 B ") == snapshot.product_id("SKU-10/2 b")
-    assert snapshot.product_id_of_query("chair") is None
-    assert snapshot.product_id("sku-10/2 B") is None
+    assert snapshot.typed_id(" sku-10/2 B ") == snapshot.ids_of(["SKU-10/2 b"])["SKU-10/2 b"]
+    assert snapshot.typed_id("chair") is None
+    assert snapshot.ids_of(["sku-10/2 B"]) == {}
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:

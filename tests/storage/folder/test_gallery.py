@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged, QueryError
 from retrieval.settings import INDEX_TYPES
+from retrieval.storage.entities import GalleryEntry
 from retrieval.storage.folder.ann import AnnIndex
 from retrieval.storage.folder.ann_tuning import choose_type, exact_ids, most_exact, tune
 from retrieval.storage.folder.ann_updating import LiveIndex, update_index
-from retrieval.storage.folder.gallery import Gallery
+from retrieval.storage.folder.gallery import Gallery, GalleryFiles
 
 DIM = 16
 
@@ -229,10 +230,14 @@ def saved(folder: Path, vectors: npt.NDArray[np.float16], ids: npt.NDArray[np.in
     """A gallery as a generation has it, coded."""
     index = AnnIndex.build("ivf-pq4", vectors, ids)
     tune(index, vectors, ids, {"images": vectors[:100].astype(np.float32)}, 0.98)
-    index.save(folder / "images.faiss")
-    np.save(folder / "images.ids.npy", ids)
-    np.save(folder / "images.vectors.npy", vectors)
-    return LiveIndex(folder, "ivf-pq4", index.search_effort, index.rescore_depth, len(ids), 0)
+    files = GalleryFiles(folder, "images")
+    index.save(files.index)
+    np.save(files.ids, ids)
+    np.save(files.vectors, vectors)
+    entry = GalleryEntry(
+        len(ids), "ivf-pq4", index.search_effort, {}, index.rescore_depth, built=len(ids)
+    )
+    return LiveIndex(files, entry)
 
 
 def test_a_few_changes_do_not_build_the_index_anew(tmp_path: Path) -> None:
@@ -242,7 +247,7 @@ def test_a_few_changes_do_not_build_the_index_anew(tmp_path: Path) -> None:
     now, names = np.delete(vectors, np.arange(40), axis=0), np.delete(ids, np.arange(40))
     now[100] = -now[100]  # the same id, another vector
     now, names = np.vstack([now, clustered(30, seed=5)]), np.append(names, np.arange(9_000, 9_030))
-    taken = update_index(before, "images", "ivf-pq4", now, names)
+    taken = update_index(before, "ivf-pq4", now, names)
     assert taken is not None and taken.changed == 40 + 1 + 1 + 30
     assert np.array_equal(taken.index.ids(), names)
     found = Gallery(taken.index, now, names, np.arange(len(names), dtype=np.int32))
@@ -259,13 +264,13 @@ def test_many_changes_another_type_or_a_damaged_file_build_it_anew(tmp_path: Pat
     vectors = clustered(1_000)
     ids = np.arange(1_000, dtype=np.int64)
     before = saved(tmp_path, vectors, ids)
-    assert update_index(before, "images", "ivf-pq4", vectors, ids) is not None
-    assert update_index(before, "images", "ivf-pq4", vectors[200:], ids[200:]) is None
-    drifted = replace(before, changed=99)
-    assert update_index(drifted, "images", "ivf-pq4", vectors[2:], ids[2:]) is None
-    assert update_index(before, "images", "flat", vectors, ids) is None
+    assert update_index(before, "ivf-pq4", vectors, ids) is not None
+    assert update_index(before, "ivf-pq4", vectors[200:], ids[200:]) is None
+    drifted = replace(before, entry=replace(before.entry, changed=99))
+    assert update_index(drifted, "ivf-pq4", vectors[2:], ids[2:]) is None
+    assert update_index(before, "flat", vectors, ids) is None
     (tmp_path / "images.faiss").write_bytes(b"no index")
-    assert update_index(before, "images", "ivf-pq4", vectors, ids) is None
+    assert update_index(before, "ivf-pq4", vectors, ids) is None
 
 
 def test_pages_of_coded_neighbours_come_from_one_list() -> None:
