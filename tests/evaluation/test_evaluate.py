@@ -25,7 +25,7 @@ from retrieval.evaluation.metrics import measure_vectors
 from retrieval.evaluation.sets import read_pairs
 from retrieval.evaluation.zero_shot import classify, read_templates, spoken
 from retrieval.settings import load_settings
-from tests.cli.test_cli import answer, run
+from tests.support.commands import answer, run
 from tests.support.models import CONFIG
 from tests.support.shop import COLOURS, SHAPES, Shop, draw_product
 
