@@ -146,6 +146,12 @@ def index(indexed_shop: Path, shop: Shop, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def made(index: Path) -> Settings:
+    """Settings of an index that was made."""
+    return load_settings(index=index)
+
+
+@pytest.fixture
 def catalog(index: Path) -> Iterator[Any]:
     yield retrieval.open(index)
 

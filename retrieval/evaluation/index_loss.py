@@ -61,10 +61,10 @@ class PhotosInMemory:
         ids = np.arange(len(photos), dtype=np.int64)
         index = AnnIndex.build(choose_type(wanted, len(photos), exact_limit), stored, ids)
         self.kind, self.count = index.kind, len(photos)
-        self._gallery = Gallery(index, stored, ids, ids.astype(np.int32))
+        self.gallery = Gallery(index, stored, ids, ids.astype(np.int32))
 
     def nearest(self, query: Vectors, count: int, *, exact: bool = False) -> Ids:
-        search = self._gallery.exact if exact else self._gallery.nearest
+        search = self.gallery.exact if exact else self.gallery.nearest
         return search(query, count).positions
 
 

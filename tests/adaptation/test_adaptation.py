@@ -24,7 +24,7 @@ from retrieval.indexing.maintenance import rebuild, rollback, verify
 from retrieval.settings import load_settings
 from retrieval.storage import open_storage
 from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
-from tests.cli.test_cli import answer, run
+from tests.support.commands import answer, run
 from tests.support.shop import SAMPLES, Shop
 
 DIM = 32

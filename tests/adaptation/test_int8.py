@@ -19,7 +19,7 @@ from retrieval.encoders import STARTER, load_encoder
 from retrieval.encoders.openvino.cache import META
 from retrieval.errors import EncoderError, SourceError
 from retrieval.settings import load_settings
-from tests.cli.test_cli import run
+from tests.support.commands import run
 from tests.support.shop import SAMPLES
 
 PRODUCTS = 100

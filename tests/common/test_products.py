@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web.facets import FACETS
 
 from retrieval.common.products import STEP_SEPARATORS, ProductRecord, category_steps
+from retrieval.searching.facets import FACETS
 from retrieval.sources.columns import ALIASES, FIELDS
 from retrieval.storage.filters import COLUMNS
 from retrieval.storage.folder.filters_sql import SQL_COLUMNS

@@ -20,12 +20,12 @@ from retrieval.encoders import Encoder
 from retrieval.errors import SourceError
 from retrieval.evaluation.embedding import embed
 from retrieval.evaluation.evaluating import evaluate
-from retrieval.evaluation.index_loss import index_loss, photo_gallery
+from retrieval.evaluation.index_loss import PhotosInMemory, index_loss
 from retrieval.evaluation.metrics import measure_vectors
 from retrieval.evaluation.sets import read_pairs
 from retrieval.evaluation.zero_shot import classify, read_templates, spoken
 from retrieval.settings import load_settings
-from tests.cli.test_cli import answer, run
+from tests.support.commands import answer, run
 from tests.support.models import CONFIG
 from tests.support.shop import COLOURS, SHAPES, Shop, draw_product
 
@@ -249,10 +249,10 @@ def test_an_approximate_index_is_told_apart_from_the_model() -> None:
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     relevant = [np.array([i]) for i in range(3_000)]
     ids = np.arange(3_000)
-    exact = index_loss(photo_gallery(photos, "flat", 10), ids, texts, photos, relevant)
+    exact = index_loss(PhotosInMemory(photos, "flat", 10), ids, texts, photos, relevant)
     assert exact["texts"]["recall@20"] == exact["images"]["recall@20"] == 1.0
-    narrow = photo_gallery(photos, "ivf-sq8", 10)
-    narrow.index.width = 1
+    narrow = PhotosInMemory(photos, "ivf-sq8", 10)
+    narrow.gallery.index.search_effort = 1
     lossy = index_loss(narrow, ids, texts, photos, relevant)
     assert lossy["texts"]["recall@20"] < 0.9
     assert lossy["texts"]["R@10_index"] < lossy["texts"]["R@10_exact"]

@@ -19,7 +19,7 @@ from retrieval.evaluation.judgements import (
     write_run,
 )
 from retrieval.evaluation.searches import judge_run, judge_searches
-from tests.cli.test_cli import answer, run
+from tests.support.commands import answer, run
 
 
 def write(path: Path, *lines: str) -> Path:

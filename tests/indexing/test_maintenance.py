@@ -1,15 +1,11 @@
-"""Derived files can be lost: verify finds what is wrong, repair and rebuild make it good."""
+"""Derived files can be lost: rebuild and rollback make them good, and old ones go."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 import retrieval
@@ -18,35 +14,8 @@ from retrieval.errors import IndexDamaged, IndexMissing, QueryError
 from retrieval.indexing.maintenance import list_generations, rebuild, rollback, verify
 from retrieval.settings import Settings, load_settings
 from retrieval.storage.folder.generation_folders import Generations
+from tests.support.damage import generation, problems, query
 from tests.support.shop import Shop
-
-
-@pytest.fixture
-def made(index: Path) -> Settings:
-    """Settings of an index that was made."""
-    return load_settings(index=index)
-
-
-def problems(settings: Settings, **options: Any) -> list[str]:
-    return [problem.text for problem in verify(settings, Quiet(), **options).problems]
-
-
-def generation(settings: Settings) -> Path:
-    generations = Generations(settings.index)
-    number = generations.current()
-    assert number is not None
-    return generations.folder(number)
-
-
-def query(settings: Settings, statement: str, *values: Any) -> None:
-    connection = sqlite3.connect(settings.index / "catalog.db")
-    connection.execute(statement, values)
-    connection.commit()
-    connection.close()
-
-
-def test_a_good_index_has_no_problems(made: Settings) -> None:
-    assert problems(made) == []
 
 
 @pytest.mark.parametrize("kind", ["auto", "flat", "sq8", "hnsw", "ivf", "ivf-sq8", "ivf-pq4"])
@@ -59,99 +28,6 @@ def test_rebuilt_as_any_type_it_verifies_and_finds(made: Settings, shop: Shop, k
     assert problems(made) == []
     found = retrieval.open(made.index).search(image=shop.folder / "images/P-009.png")
     assert found[0].id == "P-009"
-
-
-def damage_file(settings: Settings, name: str) -> None:
-    path = generation(settings) / name
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    path.write_bytes(data)
-
-
-def vector_of_another(settings: Settings) -> None:
-    query(
-        settings,
-        "UPDATE vector SET data = (SELECT data FROM vector AS v WHERE v.id = 2) WHERE id = 1",
-    )
-
-
-DAMAGES: dict[str, tuple[Callable[[Settings], Any], str]] = {
-    "faiss": (lambda s: damage_file(s, "images.faiss"), "images.faiss"),
-    "vectors": (lambda s: damage_file(s, "texts.vectors.npy"), "texts.vectors.npy"),
-    "snapshot": (lambda s: damage_file(s, "snapshot.db"), "snapshot.db"),
-    "missing file": (lambda s: (generation(s) / "images.ids.npy").unlink(), "images.ids.npy"),
-    "cut file": (
-        lambda s: (generation(s) / "images.faiss").write_bytes(b"short"),
-        "images.faiss",
-    ),
-    "manifest": (lambda s: (generation(s) / "manifest.json").write_text("{"), "manifest.json"),
-    "no generation": (lambda s: shutil.rmtree(s.index / "generations"), "manifest.json"),
-    "no current": (lambda s: (s.index / "CURRENT").unlink(), "CURRENT is missing"),
-    "bad current": (lambda s: (s.index / "CURRENT").write_text("seven"), "CURRENT"),
-    "dangling current": (lambda s: (s.index / "CURRENT").write_text("99"), "99"),
-    "leftover": (
-        lambda s: (s.index / "generations" / ".9.partial").mkdir(),
-        "left by a killed run",
-    ),
-    "unpublished": (
-        lambda s: query(s, "UPDATE state SET value = value + 1"),
-        "not published",
-    ),
-    "other vector": (vector_of_another, "differ"),
-    "changed title": (
-        lambda s: query(s, "UPDATE product SET row_hash = 'x' WHERE id = 1"),
-        "products are not those",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_found_and_repaired_without_the_model(
-    made: Settings, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    damage, said = DAMAGES[name]
-    damage(made)
-    found = problems(made)
-    assert any(said in problem for problem in found), found
-    assert all("\n" not in problem for problem in found)
-
-    def no_model(*_: Any) -> None:
-        raise AssertionError("the model was loaded")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("retrieval.encoders.loading.load_encoder", no_model)
-        report = verify(made, Quiet(), repair=True)
-    assert report.ok, report.problems
-    assert report.repaired
-    assert problems(made) == []
-    assert len(retrieval.open(made.index).search("mug", mode="lexical")) == 5
-
-
-@pytest.mark.parametrize(
-    ("blob", "said"),
-    [
-        (b"\0" * 7, "7 bytes"),
-        (np.full(64, np.nan, "<f2").tobytes(), "no numbers"),
-        (np.zeros(64, "<f2").tobytes(), "length 0.000"),
-    ],
-)
-def test_a_stored_vector_that_cannot_be_right_is_dropped_and_made_again(
-    made: Settings, shop: Shop, tiny_model: str, blob: bytes, said: str
-) -> None:
-    query(made, "UPDATE vector SET data = ? WHERE id = 5", blob)
-    assert any(said in problem for problem in problems(made))
-    report = verify(made, Quiet(), repair=True)
-    assert any("dropped 1" in done for done in report.repaired)
-    assert not report.ok, "the model has to make it again"
-    assert any("retrieval index" in problem.text for problem in report.problems)
-    again = retrieval.build(shop.path, made.index, model=tiny_model)
-    assert again.embedded == 1
-    assert problems(made) == []
-
-
-def test_a_photo_without_vector_is_told(made: Settings) -> None:
-    query(made, "DELETE FROM vector WHERE id = 1")
-    assert any("have no vector" in problem for problem in problems(made))
 
 
 def test_a_damaged_generation_is_refused_with_the_command_that_mends_it(
@@ -245,15 +121,6 @@ def test_a_rollback_is_no_damage_and_repair_leaves_it(made: Settings) -> None:
     assert problems(made) == []
     assert verify(made, Quiet(), repair=True).repaired == ()
     assert list_generations(made)["current"] == 1
-
-
-def test_a_damaged_catalog_is_a_problem_not_a_crash(made: Settings) -> None:
-    path = made.index / "catalog.db"
-    data = bytearray(path.read_bytes())
-    data[8192:] = b"\x5a" * (len(data) - 8192)
-    path.write_bytes(data)
-    found = problems(made)
-    assert any("restore a backup" in problem for problem in found)
 
 
 def test_the_type_that_was_chosen_stays(made: Settings, shop: Shop, tiny_model: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import retrieval
+from tests.support.server import Server
 from tests.support.shop import SAMPLES, Shop
-from tests.web.conftest import Server
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}

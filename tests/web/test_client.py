@@ -11,8 +11,8 @@ from PIL import Image
 
 from retrieval.client import Client
 from retrieval.errors import ImageError, NotFound, QueryError, ServerError
+from tests.support.server import Server
 from tests.support.shop import SAMPLES
-from tests.web.conftest import Server
 
 VASE = SAMPLES / "images" / "vase-vs-2277-blu.jpg"
 

@@ -16,8 +16,8 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.support.server import Server
 from tests.support.shop import SAMPLES
-from tests.web.conftest import Server
 
 
 def posted(server: Server, data: bytes, name: str = "photo.jpg") -> requests.Response:

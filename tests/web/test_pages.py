@@ -6,12 +6,9 @@ import io
 import os
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 import retrieval
@@ -20,7 +17,6 @@ from retrieval.settings import load_settings
 from tests.support.shop import COLOURS, Shop
 from tests.web.test_api import png
 from web import create_app
-from web.facets import price_ranges
 
 
 def text(response: Any, status: int = 200) -> str:
@@ -311,17 +307,6 @@ def test_every_price_range_leads_to_as_many_as_it_says(client: Any) -> None:
         narrowed = text(client.get(link.replace("&amp;", "&")))
         assert narrowed.count('class="card"') == count, link
         assert counts_of(narrowed, "Price") == ranges, "the other ranges stay to be chosen"
-
-
-@given(prices=st.lists(st.floats(0, 1e9), max_size=60))
-def test_price_ranges_hold_every_price_once(prices: list[float]) -> None:
-    rounded = [round(price, 2) for price in prices]
-    hits = [SimpleNamespace(price=price) for price in rounded]
-    found = price_ranges(hits)  # type: ignore[arg-type]
-    assert not found or sum(one.count for one in found) == len(prices)
-    for one in found:
-        low, high = one.low or 0, float("inf") if one.high is None else one.high
-        assert sum(low <= price <= high for price in rounded) == one.count > 0
 
 
 def test_a_product_page_says_what_words_it_goes_by(client: Any) -> None:
