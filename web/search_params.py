@@ -81,7 +81,7 @@ class SearchParams(Described):
     @property
     def filters(self) -> tuple[Filter, ...]:
         """All conditions; raises QueryError where one is none."""
-        found: dict[str, Any] = {
+        wanted: dict[str, Any] = {
             name: values
             for name, values in (("category", self.category), ("brand", self.brand))
             if any(values)
@@ -91,13 +91,13 @@ class SearchParams(Described):
             for sign, bound in ((">=", self.min_price), ("<=", self.max_price))
             if bound is not None
         }
-        for one in self.attribute:
-            name, equals, value = one.partition("=")
+        for pair in self.attribute:
+            name, equals, value = pair.partition("=")
             if not (name and equals):
-                raise QueryError(f"attribute {one[:100]!r} is not NAME=VALUE")
-            found[name] = [*found.get(name, []), value]
-        fields = {**found, **({"price": bounds} if bounds else {})}
-        return filters_from(fields) + filters_from([one for one in self.where if one])
+                raise QueryError(f"attribute {pair[:100]!r} is not NAME=VALUE")
+            wanted[name] = [*wanted.get(name, []), value]
+        fields = {**wanted, **({"price": bounds} if bounds else {})}
+        return filters_from(fields) + filters_from(list(filter(None, self.where)))
 
 
 def search(
