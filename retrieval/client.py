@@ -114,7 +114,7 @@ class Client:
         }
         if not query.images:
             return self._result(self._ask("GET", "search", params=fields))
-        files = [("image", (f"{n}.png", _bytes(one))) for n, one in enumerate(query.images)]
+        files = [("image", (f"{n}.png", _bytes(photo))) for n, photo in enumerate(query.images)]
         return self._result(self._ask("POST", "search", data=fields, files=files))
 
     def similar(self, key: str, *, limit: int = 20, offset: int = 0) -> SearchResult:
@@ -124,18 +124,18 @@ class Client:
 
     def product(self, key: str) -> Product:
         """All that is known of a product; raises NotFound where there is none."""
-        found = self._ask("GET", f"products/{_quoted(key)}").json()
-        images = tuple(map(self._absolute, found["images"]))
-        return Product(**{**found, "images": images, "words": tuple(found["words"])})
+        document = self._ask("GET", f"products/{_quoted(key)}").json()
+        images = tuple(map(self._absolute, document["images"]))
+        return Product(**{**document, "images": images, "words": tuple(document["words"])})
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself: ready, generation, counts, model."""
         url = f"{self.address}/healthz"
         try:
-            found: dict[str, Any] = self._session.get(url, timeout=self._timeout).json()
+            health: dict[str, Any] = self._session.get(url, timeout=self._timeout).json()
         except requests.RequestException as error:
             raise _unreachable(self.address, error) from None
-        return found
+        return health
 
     def forget_upload(self, photo_id: str) -> None:
         """Removes a photo that a visitor uploaded; needs the token."""
@@ -155,9 +155,9 @@ class Client:
 
     def _result(self, answer: requests.Response) -> SearchResult:
         try:
-            found = answer.json()
-            hits = tuple(self._hit(hit) for hit in found.pop("results"))
-            return SearchResult(**found, results=hits)
+            document = answer.json()
+            hits = tuple(self._hit(hit) for hit in document.pop("results"))
+            return SearchResult(**document, results=hits)
         except (ValueError, KeyError, TypeError) as error:
             raise ServerError(
                 f"{self.address} gave no answer that is understood ({error}); "
@@ -168,9 +168,9 @@ class Client:
         matched = hit["matched"]
         if matched.get("image"):
             matched = {**matched, "image": self._absolute(matched["image"])}
-        shown = None if hit["image"] is None else self._absolute(hit["image"])
+        image = None if hit["image"] is None else self._absolute(hit["image"])
         images = tuple(map(self._absolute, hit["images"]))
-        return Hit(**{**hit, "matched": Matched(**matched), "image": shown, "images": images})
+        return Hit(**{**hit, "matched": Matched(**matched), "image": image, "images": images})
 
     def _absolute(self, path: str) -> str:
         return self.address + path
@@ -178,12 +178,14 @@ class Client:
 
 def _expressions(where: Where) -> list[str]:
     """Filters as text; raises QueryError where text cannot say one."""
-    said = []
-    for one in filters_from(where):
-        if not _EXPRESSIBLE.fullmatch(one.field):
-            raise QueryError(f"filter on {one.field!r} cannot be sent; its name holds an operator")
-        said.append(str(one))
-    return said
+    expressions = []
+    for filter_ in filters_from(where):
+        if not _EXPRESSIBLE.fullmatch(filter_.field):
+            raise QueryError(
+                f"filter on {filter_.field!r} cannot be sent; its name holds an operator"
+            )
+        expressions.append(str(filter_))
+    return expressions
 
 
 def _bytes(image: ImageInput) -> bytes:

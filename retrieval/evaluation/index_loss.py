@@ -43,13 +43,13 @@ def index_loss(
         relevant: for each text the photos, by number, that are right.
     """
     kinds = {"texts": (texts, relevant), "images": (photos, None)}
-    shown: dict[str, Any] = {"type": gallery.index.kind, "vectors": len(gallery)}
+    losses: dict[str, Any] = {"type": gallery.index.kind, "vectors": len(gallery)}
     for name, (queries, right) in kinds.items():
         picked = spread_evenly(len(queries), MAX_QUERIES)
         asked = np.asarray(queries[picked], dtype=np.float32)
         truth = exact_ids(gallery.vectors, np.asarray(gallery.ids), asked)
-        found = [gallery.ids[gallery.nearest(query, RECALL_AT).positions] for query in asked]
-        shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
+        neighbours = [gallery.ids[gallery.nearest(query, RECALL_AT).positions] for query in asked]
+        shared = [len(np.intersect1d(a, b)) for a, b in zip(neighbours, truth, strict=True)]
         entry: dict[str, Any] = {
             "queries": len(asked),
             f"recall@{RECALL_AT}": round(sum(shared) / truth.size, 5),
@@ -58,9 +58,9 @@ def index_loss(
             wanted = [photo_ids[right[number]] for number in picked]
             exact = [gallery.ids[_exact(gallery, query)] for query in asked]
             entry["R@10_exact"] = _hits(exact, wanted)
-            entry["R@10_index"] = _hits(found, wanted)
-        shown[name] = entry
-    return shown
+            entry["R@10_index"] = _hits(neighbours, wanted)
+        losses[name] = entry
+    return losses
 
 
 def _exact(gallery: Gallery, query: Vectors) -> npt.NDArray[np.intp]:
@@ -68,6 +68,6 @@ def _exact(gallery: Gallery, query: Vectors) -> npt.NDArray[np.intp]:
     return np.argsort(-scores, kind="stable")[:HITS_AT]
 
 
-def _hits(found: Sequence[npt.NDArray[Any]], wanted: Sequence[npt.NDArray[Any]]) -> float:
-    hits = [np.isin(a[:HITS_AT], b).any() for a, b in zip(found, wanted, strict=True)]
+def _hits(neighbours: Sequence[npt.NDArray[Any]], wanted: Sequence[npt.NDArray[Any]]) -> float:
+    hits = [np.isin(a[:HITS_AT], b).any() for a, b in zip(neighbours, wanted, strict=True)]
     return round(float(np.mean(hits)), 5)
