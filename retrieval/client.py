@@ -93,7 +93,7 @@ class Client:
             fields["facets"] = 1
         if not query.images:
             return self._result(self._ask("GET", "search", params=fields))
-        files = [("image", (f"{n}.png", _bytes(one))) for n, one in enumerate(query.images)]
+        files = [("image", (f"{n}.png", _bytes(photo))) for n, photo in enumerate(query.images)]
         return self._result(self._ask("POST", "search", data=fields, files=files))
 
     def similar(self, key: str, *, limit: int = 20, offset: int = 0) -> SearchResult:
@@ -103,18 +103,18 @@ class Client:
 
     def product(self, key: str) -> Product:
         """All that is known of a product; raises NotFound where there is none."""
-        found = self._ask("GET", f"products/{_quoted(key)}").json()
-        images = tuple(map(self._absolute, found["images"]))
-        return Product(**{**found, "images": images, "words": tuple(found["words"])})
+        document = self._ask("GET", f"products/{_quoted(key)}").json()
+        images = tuple(map(self._absolute, document["images"]))
+        return Product(**{**document, "images": images, "words": tuple(document["words"])})
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself: ready, generation, counts, model."""
         url = f"{self.address}/healthz"
         try:
-            found: dict[str, Any] = self._session.get(url, timeout=self._timeout).json()
+            health: dict[str, Any] = self._session.get(url, timeout=self._timeout).json()
         except requests.RequestException as error:
             raise _unreachable(self.address, error) from None
-        return found
+        return health
 
     def forget_upload(self, photo_id: str) -> None:
         """Removes a photo that a visitor uploaded; needs the token."""
@@ -134,11 +134,11 @@ class Client:
 
     def _result(self, answer: requests.Response) -> SearchResult:
         try:
-            found = answer.json()
-            hits = tuple(self._hit(hit) for hit in found.pop("results"))
-            facets = found.pop("facets", None)
-            listed = None if facets is None else Facets.from_list(facets)
-            return SearchResult(**found, results=hits, facets=listed)
+            document = answer.json()
+            hits = tuple(self._hit(hit) for hit in document.pop("results"))
+            listed = document.pop("facets", None)
+            facets = None if listed is None else Facets.from_list(listed)
+            return SearchResult(**document, results=hits, facets=facets)
         except (ValueError, KeyError, TypeError) as error:
             raise ServerError(
                 f"{self.address} gave no answer that is understood ({error}); "
@@ -149,43 +149,43 @@ class Client:
         matched = hit["matched"]
         if matched.get("image"):
             matched = {**matched, "image": self._absolute(matched["image"])}
-        shown = None if hit["image"] is None else self._absolute(hit["image"])
+        image = None if hit["image"] is None else self._absolute(hit["image"])
         images = tuple(map(self._absolute, hit["images"]))
-        return Hit(**{**hit, "matched": Matched(**matched), "image": shown, "images": images})
+        return Hit(**{**hit, "matched": Matched(**matched), "image": image, "images": images})
 
     def _absolute(self, path: str) -> str:
         return self.address + path
 
 
 def _conditions(query: Query) -> dict[str, Any]:
-    """Filters as the server takes them.
+    """Filters as the server takes them: as text.
 
-    What choosing a facet makes goes by the name of its field: only so is it lifted again where
-    that facet is counted. All else goes as text.
+    Where facets are counted, what choosing one makes goes by the name of its field: only so does
+    the server lift it again for that facet.
     """
     fields: dict[str, Any] = {"category": [], "brand": [], "attribute": [], "where": []}
     bounds = {">=": "min_price", "<=": "max_price"}
-    for condition in query.where:
-        bound = bounds.get(condition.operator) if condition.field == "price" else None
-        if bound is not None and bound not in fields:
-            fields[bound] = condition.value
-        elif condition.operator == "=" and condition.field in FACETS and condition.value:
-            fields[condition.field].append(condition.value)
-        elif condition.operator == "=" and query.facets and condition.field not in COLUMNS:
-            fields["attribute"].append(_expression(condition))
+    for filter_ in query.where:
+        bound = bounds.get(filter_.operator) if filter_.field == "price" else None
+        if not query.facets:
+            fields["where"].append(_expression(filter_))
+        elif bound is not None and bound not in fields and float(filter_.value) >= 0:
+            fields[bound] = filter_.value
+        elif filter_.operator == "=" and filter_.field in FACETS and filter_.value:
+            fields[filter_.field].append(filter_.value)
+        elif filter_.operator == "=" and filter_.field not in COLUMNS:
+            fields["attribute"].append(_expression(filter_))
         else:
-            fields["where"].append(_expression(condition))
-    fields["where"] += [_expression(condition) for condition in query.within]
+            fields["where"].append(_expression(filter_))
+    fields["where"] += [_expression(filter_) for filter_ in query.within]
     return fields
 
 
-def _expression(condition: Filter) -> str:
+def _expression(filter_: Filter) -> str:
     """A filter as text; raises QueryError where text cannot say it."""
-    if not _EXPRESSIBLE.fullmatch(condition.field):
-        raise QueryError(
-            f"filter on {condition.field!r} cannot be sent; its name holds an operator"
-        )
-    return str(condition)
+    if not _EXPRESSIBLE.fullmatch(filter_.field):
+        raise QueryError(f"filter on {filter_.field!r} cannot be sent; its name holds an operator")
+    return str(filter_)
 
 
 def _bytes(image: ImageInput) -> bytes:

@@ -112,9 +112,9 @@ def load_settings(**flags: Any) -> Settings:
     Raises:
         SettingsError: a value is unknown or out of range; names the field.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
+    values = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -151,5 +151,5 @@ def check_environment() -> None:
 
 
 def _meant(name: str) -> str | None:
-    found = difflib.get_close_matches(name.lower(), Settings.model_fields, 1, NEAR_ENOUGH)
-    return found[0] if found else None
+    names = difflib.get_close_matches(name.lower(), Settings.model_fields, 1, NEAR_ENOUGH)
+    return names[0] if names else None

@@ -94,11 +94,11 @@ class Strict(Described):
 
     @model_validator(mode="before")
     @classmethod
-    def known(cls, given: dict[str | None, Any]) -> dict[str | None, Any]:
+    def known(cls, parameters: dict[str | None, Any]) -> dict[str | None, Any]:
         names = [field.alias or name for name, field in cls.model_fields.items()]
-        unknown = {str(key)[:100] for key in given} - set(names)
+        unknown = {str(key)[:100] for key in parameters} - set(names)
         if not unknown:
-            return given
+            return parameters
         name = min(unknown)
         if near := difflib.get_close_matches(name, names, 1):
             hint = f"did you mean {near[0]}?"
@@ -149,14 +149,16 @@ blueprint = APIBlueprint(
     __name__,
     url_prefix="/api/v1",
     abp_tags=[Tag(name="search")],
-    abp_responses={code: said for code, said in _ERRORS.items() if code not in ("401", "403")},
+    abp_responses={
+        code: response for code, response in _ERRORS.items() if code not in ("401", "403")
+    },
 )
 
 
 @blueprint.get("/search", responses={"200": ResultOut})
 def search_by_words(query: SearchQuery) -> Response:
     """Search by words, or by likeness to products."""
-    return jsonify(shown(search(site(), query).as_dict()))
+    return jsonify(with_addresses(search(site(), query).as_dict()))
 
 
 @blueprint.post("/search", responses={"200": ResultOut})
@@ -167,22 +169,22 @@ def search_by_photo(form: PhotoSearchForm) -> Response:
     if form.image and not files:
         raise ImageError("image is no file; send it as a part with a filename")
     photos = [site().uploads.clean(file.stream.read())[0] for file in files]
-    return jsonify(shown(search(site(), form, photos).as_dict()))
+    return jsonify(with_addresses(search(site(), form, photos).as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
 def similar(path: ProductPath, query: Page) -> Response:
     """Products like this one."""
-    found = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
-    return jsonify(shown(found.as_dict()))
+    result = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
+    return jsonify(with_addresses(result.as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
 def product(path: ProductPath) -> Response:
     """One product; its ETag changes when it does."""
-    found = site().searcher.product(path.product_id)
-    images = [photo_address(found.id, position) for position in range(len(found.images))]
-    response = jsonify({**vars(found), "images": images})
+    details = site().searcher.product(path.product_id)
+    images = [photo_address(details.id, position) for position in range(len(details.images))]
+    response = jsonify({**vars(details), "images": images})
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
     return response.make_conditional(request)  # type: ignore[return-value]
 
@@ -198,7 +200,7 @@ def forget_upload(path: UploadPath) -> tuple[str, int]:
     return "", 204
 
 
-def shown(result: dict[str, Any]) -> dict[str, Any]:
+def with_addresses(result: dict[str, Any]) -> dict[str, Any]:
     """A result with addresses in place of paths: those of the server are nobody's business."""
     for hit in result["results"]:
         addresses = {path: photo_address(hit["id"], i) for i, path in enumerate(hit["images"])}

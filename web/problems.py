@@ -55,8 +55,8 @@ def of_validation(error: ValidationError) -> Response:
     """What flask-openapi3 answers where a parameter is of the wrong form."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the request"
-    said = f"{where}: {first['msg']}"
-    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, said, machine=True, kind=QueryError)
+    detail = f"{where}: {first['msg']}"
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, machine=True, kind=QueryError)
 
 
 def answer(
@@ -88,23 +88,23 @@ def _of_engine(error: RetrievalError) -> Response:
     status = next((s for kind, s in _STATUS if isinstance(error, kind)), None)
     if status is None:
         return _unexpected(error)
-    shown = answer(status, str(error), kind=type(error))
+    response = answer(status, str(error), kind=type(error))
     if isinstance(error, Overtime):
-        shown.headers["Retry-After"] = "5"
-    return shown
+        response.headers["Retry-After"] = "5"
+    return response
 
 
 def _of_http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     status = HTTPStatus(error.code)
-    shown = answer(status, error.description or status.phrase)
+    response = answer(status, error.description or status.phrase)
     # What a status demands beside the body: Allow, Retry-After.
     kept: Any = error.get_response().headers
     for name, value in kept.items():
         if name.lower() not in ("content-type", "content-length"):
-            shown.headers[name] = value
-    return shown
+            response.headers[name] = value
+    return response
 
 
 def _unexpected(error: Exception) -> Response:

@@ -81,7 +81,7 @@ class SearchParams(Described):
     @property
     def filters(self) -> tuple[Filter, ...]:
         """Conditions on the fields that facets have; raises QueryError where one is none."""
-        fields: dict[str, Any] = {
+        wanted: dict[str, Any] = {
             name: values
             for name, values in (("category", self.category), ("brand", self.brand))
             if any(values)
@@ -91,19 +91,19 @@ class SearchParams(Described):
             for sign, bound in ((">=", self.min_price), ("<=", self.max_price))
             if bound is not None
         }
-        for condition in self.attribute:
-            name, equals, value = condition.partition("=")
+        for pair in self.attribute:
+            name, equals, value = pair.partition("=")
             if not (name and equals):
-                raise QueryError(f"attribute {condition[:100]!r} is not NAME=VALUE")
-            fields[name] = [*fields.get(name, []), value]
+                raise QueryError(f"attribute {pair[:100]!r} is not NAME=VALUE")
+            wanted[name] = [*wanted.get(name, []), value]
         if bounds:
-            fields["price"] = bounds
-        return filters_from(fields)
+            wanted["price"] = bounds
+        return filters_from(wanted)
 
     @property
     def within(self) -> tuple[Filter, ...]:
         """Conditions as text, which hold for facets, too."""
-        return filters_from([condition for condition in self.where if condition])
+        return filters_from(list(filter(None, self.where)))
 
 
 def search(

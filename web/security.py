@@ -36,20 +36,20 @@ def register(app: Flask, settings: Settings) -> None:
     origins = _origins(settings.cors_origins)
     if origins:
         # Photos, too: what another site finds it wants to show.
-        shown = {"origins": origins, "methods": ["GET", "HEAD", "POST", "OPTIONS"]}
-        CORS(app, resources={r"/(api/|openapi|photos/).*": shown}, send_wildcard=True)
+        policy = {"origins": origins, "methods": ["GET", "HEAD", "POST", "OPTIONS"]}
+        CORS(app, resources={r"/(api/|openapi|photos/).*": policy}, send_wildcard=True)
         app.after_request(_let_photos_be_shown)
 
 
 def _origins(text: str) -> list[str]:
     """Raises SettingsError where one could never match."""
-    found = [one.strip().rstrip("/") for one in text.split(",") if one.strip()]
-    for one in found:
-        if one != "*" and not re.fullmatch(r"https?://[^/\s]+", one):
+    origins = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
             raise SettingsError(
-                f"cors_origins: {one!r} is no origin; give it as https://shop.example, or *"
+                f"cors_origins: {origin!r} is no origin; give it as https://shop.example, or *"
             )
-    return found
+    return origins
 
 
 def _let_photos_be_shown(response: Response) -> Response:
@@ -67,9 +67,9 @@ def _refuse(token: SecretStr | None) -> Response | None:
         return answer(
             HTTPStatus.FORBIDDEN, "nobody may: the server was started without RETRIEVAL_TOKEN"
         )
-    given = request.authorization
-    if given is not None and given.type == "bearer":
-        sent = (given.token or "").encode("utf-8", "surrogateescape")
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "bearer":
+        sent = (authorization.token or "").encode("utf-8", "surrogateescape")
         if hmac.compare_digest(sent, token.get_secret_value().encode()):
             return None
     refused = answer(HTTPStatus.UNAUTHORIZED, "send the server's token as Authorization: Bearer")

@@ -58,5 +58,5 @@ class Site:
 
 def site() -> Site:
     """The site of the current application."""
-    found: Site = current_app.extensions["site"]
-    return found
+    current: Site = current_app.extensions["site"]
+    return current

@@ -58,14 +58,14 @@ class Uploads:
         Raises:
             ImageError: as `clean`, or it cannot be kept here just now.
         """
-        kept, found = self.clean(data)
+        kept, photo_id = self.clean(data)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path(found), kept)
+            write_whole(self._path(photo_id), kept)
         except OSError:
             raise ImageError("the photo cannot be kept here just now; try again later") from None
         self._drop_old()
-        return found
+        return photo_id
 
     def get(self, photo: str) -> bytes:
         """The JPEG of an id; raises NotFound where there is none, or none any more."""

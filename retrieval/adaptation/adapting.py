@@ -59,13 +59,13 @@ class FoldScores:
     neighbour_clusters: Ints
 
     def as_dict(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {
+        document: dict[str, Any] = {
             name: summarise(measures, self.clusters[name])
             for name, measures in self.directions.items()
         }
         if self.neighbours is not None:
-            shown[SHARE] = round(float(self.neighbours.mean()), 5)
-        return shown
+            document[SHARE] = round(float(self.neighbours.mean()), 5)
+        return document
 
 
 @dataclass
@@ -261,17 +261,18 @@ def _verdict(difference: dict[str, dict[str, Any]]) -> tuple[bool, str]:
     ]
     if worse:
         return False, f"not adapted: held-out products lose in {', '.join(worse)}"
-    found = difference["text_to_image"]
-    sure = next((name for name in ("R@10", "MRR") if found[name]["low"] > 0), None)
+    changes = difference["text_to_image"]
+    sure = next((name for name in ("R@10", "MRR") if changes[name]["low"] > 0), None)
     if sure is None:
         return False, "not adapted: held-out products are not found surely better"
-    gain = found[sure]
-    shown = (
+    gain = changes[sure]
+    template = (
         "{value:+.1%} ({low:+.1%} to {high:+.1%})"
         if sure == "R@10"
         else ("{value:+.3f} ({low:+.3f} to {high:+.3f})")
     )
-    return True, f"held-out products are found better: text to image {sure} {shown.format(**gain)}"
+    change = template.format(**gain)
+    return True, f"held-out products are found better: text to image {sure} {change}"
 
 
 def _adopt(
@@ -313,7 +314,7 @@ def _score(
     titles = np.flatnonzero(pairs.asks)
     title_products = pairs.text_products[titles]
     asked = _spread(np.flatnonzero(products[title_products]))
-    shown = _spread(np.flatnonzero(products[pairs.photo_products]))
+    photo_rows = _spread(np.flatnonzero(products[pairs.photo_products]))
     photos_of = _rows_by_product(pairs.photo_products, pairs.products)
     titles_of = _rows_by_product(title_products, pairs.products)
     directions = {
@@ -321,18 +322,20 @@ def _score(
             texts[titles[asked]], photos, [photos_of[p] for p in title_products[asked]]
         ),
         "image_to_text": measure_vectors(
-            photos[shown], texts[titles], [titles_of[p] for p in pairs.photo_products[shown]]
+            photos[photo_rows],
+            texts[titles],
+            [titles_of[p] for p in pairs.photo_products[photo_rows]],
         ),
     }
     clusters = {
         "text_to_image": pairs.groups[title_products[asked]],
-        "image_to_text": pairs.groups[pairs.photo_products[shown]],
+        "image_to_text": pairs.groups[pairs.photo_products[photo_rows]],
     }
     share = None
     if neighbours:
-        share = same_category(photos, pairs.photo_products, pairs.categories.tolist(), shown)
+        share = same_category(photos, pairs.photo_products, pairs.categories.tolist(), photo_rows)
     column = None if share is None else share[:, None]
-    named = shown[pairs.categories[shown] != ""]
+    named = photo_rows[pairs.categories[photo_rows] != ""]
     return FoldScores(directions, clusters, column, pairs.groups[pairs.photo_products[named]])
 
 
@@ -373,7 +376,7 @@ def _compared(before: FoldScores, after: FoldScores) -> dict[str, Any]:
         "before": before.as_dict(),
         "after": after.as_dict(),
         "difference": {
-            name: {measure: one.as_dict() for measure, one in changes.items()}
+            name: {measure: difference.as_dict() for measure, difference in changes.items()}
             for name, changes in difference.items()
         },
     }

@@ -59,7 +59,7 @@ class TowerCheck:
     refused: str | None
 
     def as_dict(self) -> dict[str, Any]:
-        recall = {name: one.as_dict() for name, one in self.recall.items()}
+        recall = {name: difference.as_dict() for name, difference in self.recall.items()}
         return {**asdict(self), "recall": recall}
 
 
@@ -81,7 +81,7 @@ class QuantizeReport:
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        towers = {side: one.as_dict() for side, one in self.towers.items()}
+        towers = {side: tower.as_dict() for side, tower in self.towers.items()}
         return {**vars(self), "towers": towers}
 
 
@@ -117,12 +117,12 @@ def quantize(
     if not isinstance(before, OpenVinoEncoder) or before.export.quantized:
         raise EncoderError(f"{model} is run by {before.backend}; int8 is made of OpenVINO's form")
     judge = _Judge(given, before, fitted, progress, keep)
-    report = QuantizeReport(model, len(judge.given.photos), len(judge.given.texts))
+    report = QuantizeReport(model, len(judge.sample.photos), len(judge.sample.texts))
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         report.towers = judge.towers(partial)
-        passed = tuple(side for side, one in report.towers.items() if one.refused is None)
+        passed = tuple(side for side, tower in report.towers.items() if tower.refused is None)
         if passed:
             _finish(before, partial, passed)
             shutil.rmtree(out, ignore_errors=True)
@@ -139,20 +139,20 @@ class _Judge:
 
     def __init__(
         self,
-        given: EvaluationSet,
+        evaluation_set: EvaluationSet,
         before: OpenVinoEncoder,
         settings: Settings,
         progress: Progress,
         keep: float,
     ) -> None:
-        rows = spread_evenly(len(given.photos), JUDGED_ON).tolist()
-        sample = given.only(rows, [given.photo_keys[row] for row in rows])
+        rows = spread_evenly(len(evaluation_set.photos), JUDGED_ON).tolist()
+        sample = evaluation_set.only(rows, [evaluation_set.photo_keys[row] for row in rows])
         readable, self._squares = read_inputs(sample, before, settings, progress)
-        self.given = sample.only(readable, [sample.photo_keys[row] for row in readable])
+        self.sample = sample.only(readable, [sample.photo_keys[row] for row in readable])
         self._before, self._progress, self._keep = before, progress, keep
         self._runs: dict[str, tuple[Callable[[OpenVinoEncoder], Vectors], str]] = {
             "images": (lambda encoder: encoder.encode_images(self._squares), "photos"),
-            "texts": (lambda encoder: encoder.encode_texts(self.given.texts), "titles"),
+            "texts": (lambda encoder: encoder.encode_texts(self.sample.texts), "titles"),
         }
         with progress.task("embedding as it is", total=2) as task:
             self._vectors: dict[str, Vectors] = {}
@@ -180,13 +180,13 @@ class _Judge:
             chosen = spread_evenly(len(self._squares), CALIBRATED_ON)
             quantize_images(self._before, [self._squares[row] for row in chosen], trial)
         else:
-            chosen = spread_evenly(len(self.given.texts), CALIBRATED_ON)
-            quantize_texts(self._before, [self.given.texts[row] for row in chosen], trial)
+            chosen = spread_evenly(len(self.sample.texts), CALIBRATED_ON)
+            quantize_texts(self._before, [self.sample.texts[row] for row in chosen], trial)
 
     def _check(self, side: str, vectors: Vectors, speedup: float) -> TowerCheck:
         near = neighbour_overlap(self._vectors[side], vectors)
         recall = self._recall({**self._vectors, side: vectors})
-        lost = [name for name, one in recall.items() if one.significant and one.value < 0]
+        lost = [name for name, change in recall.items() if change.significant and change.value < 0]
         refused = None
         if near.overlap < self._keep:
             refused = f"{near.overlap:.0%} of the neighbours stay, {self._keep:.0%} must"
@@ -199,7 +199,7 @@ class _Judge:
 
     def _recall(self, vectors: dict[str, Vectors]) -> dict[str, Difference]:
         """R@10 by these vectors less that by those of before."""
-        clusters = dict(zip(self._measured, self.given.clusters(), strict=True))
+        clusters = dict(zip(self._measured, self.sample.clusters(), strict=True))
         return {
             name: compare(after, self._measured[name], clusters[name])["R@10"]
             for name, after in self._measure(vectors).items()
@@ -207,8 +207,8 @@ class _Judge:
 
     def _measure(self, vectors: dict[str, Vectors]) -> dict[str, Measures]:
         """Both ways; in the order of `EvaluationSet.clusters`."""
-        photos = self.given.photos_of_texts(duplicates=True)
-        texts = self.given.texts_of_photos(duplicates=True)
+        photos = self.sample.photos_of_texts(duplicates=True)
+        texts = self.sample.texts_of_photos(duplicates=True)
         return {
             "title to photo": measure_vectors(vectors["texts"], vectors["images"], photos),
             "photo to title": measure_vectors(vectors["images"], vectors["texts"], texts),

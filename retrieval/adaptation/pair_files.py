@@ -26,12 +26,14 @@ def read_training_pairs(
         SourceError: the file, or every photo in it, cannot be read.
         EncoderError: the model of the index cannot be loaded.
     """
-    given = read_pairs(path)
+    evaluation_set = read_pairs(path)
     # Whatever model the settings name: an adapter fits the one that the index was made by.
     settings = settings_of_index(settings.model_copy(update={"model": None, "fit": None}))
     name = settings.model or STARTER
     with progress.task(loading_message(name, settings)):
         encoder = load_encoder(name, settings, bulk=True)
-    embedded = embed(given, encoder, settings, progress)
-    pairs = evaluation_pairs(embedded.given, embedded.photos, embedded.texts, encoder.fingerprint)
-    return pairs, [*given.rejects, *embedded.rejects]
+    embedded = embed(evaluation_set, encoder, settings, progress)
+    pairs = evaluation_pairs(
+        embedded.evaluation_set, embedded.photos, embedded.texts, encoder.fingerprint
+    )
+    return pairs, [*evaluation_set.rejects, *embedded.rejects]

@@ -91,10 +91,10 @@ def _joined(parts: Sequence[Rows], dim: int) -> Rows:
 
 
 def evaluation_pairs(
-    given: EvaluationSet, photos: Vectors, texts: Vectors, fingerprint: str
+    evaluation_set: EvaluationSet, photos: Vectors, texts: Vectors, fingerprint: str
 ) -> Pairs:
     """Pairs of a file, with their vectors; what any row joins is one product."""
-    text_clusters, photo_clusters = given.clusters()
+    text_clusters, photo_clusters = evaluation_set.clusters()
     both = np.unique(text_clusters)
     return make_pairs(
         photos,
@@ -102,7 +102,7 @@ def evaluation_pairs(
         np.searchsorted(both, photo_clusters),
         np.searchsorted(both, text_clusters),
         np.ones(len(texts), dtype=np.bool_),
-        np.array([label or "" for label in given.labels], dtype=np.str_),
+        np.array([label or "" for label in evaluation_set.labels], dtype=np.str_),
         fingerprint,
     )
 
@@ -183,8 +183,8 @@ def _alike(vectors: Vectors, products: Ints) -> npt.NDArray[np.intp]:
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         near = vectors[start : start + ROWS_AT_ONCE] @ vectors.T > NEAR_DUPLICATE
         for row in range(len(near)):
-            found = np.unique(labels[near[row]])
-            if len(found) > 1:
+            joined = np.unique(labels[near[row]])
+            if len(joined) > 1:
                 # Each time there is a label less, so this is done fewer times than there are rows.
-                labels[np.isin(labels, found)] = found[0]
+                labels[np.isin(labels, joined)] = joined[0]
     return np.stack([products, products[labels]], axis=1).astype(np.intp)

@@ -49,12 +49,12 @@ def random_model(architecture: str, folder: Path) -> str:
 
 
 def bench_encoding(
-    shown: str, name: str, photos: Sequence[Path], settings: Settings
+    label: str, name: str, photos: Sequence[Path], settings: Settings
 ) -> Iterator[Measurement]:
     """One model, from JPEG files and from words to vectors.
 
     Args:
-        shown: what the model is called in the results.
+        label: what the model is called in the results.
     """
     plain = settings.model_copy(update={"device": "cpu", "precision": "f32"})
     fast = load_encoder(name, settings, bulk=True)
@@ -66,7 +66,7 @@ def bench_encoding(
     torch.set_num_threads(threads)
     yield from in_turns(
         "encode photos",
-        shown,
+        label,
         "photos/s",
         {
             "naive torch loop, one by one": lambda: _rate(_naive(naive, few, 1), len(few)),
@@ -87,7 +87,7 @@ def bench_encoding(
             }
         },
     )
-    yield from _bench_texts(shown, naive, load_encoder(name, settings))
+    yield from _bench_texts(label, naive, load_encoder(name, settings))
 
 
 def bench_decoding(photos: Sequence[Path], side: int) -> Iterator[Measurement]:
@@ -108,7 +108,7 @@ def bench_decoding(photos: Sequence[Path], side: int) -> Iterator[Measurement]:
         )
 
 
-def _bench_texts(shown: str, naive: OpenClipEncoder, fast: Encoder) -> Iterator[Measurement]:
+def _bench_texts(label: str, naive: OpenClipEncoder, fast: Encoder) -> Iterator[Measurement]:
     tower = "causal tower" if TextTower(naive.model).cuts else "tower without a causal mask"
     queries = (" ".join(words) for words in itertools.permutations(WORDS, 4))
 
@@ -120,7 +120,7 @@ def _bench_texts(shown: str, naive: OpenClipEncoder, fast: Encoder) -> Iterator[
 
     yield from in_turns(
         "encode one query",
-        f"{shown}, {tower}",
+        f"{label}, {tower}",
         "ms",
         {"naive torch": ask(naive), f"retrieval ({fast.backend})": ask(fast)},
         baseline=("naive torch",),

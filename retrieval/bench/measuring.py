@@ -65,7 +65,7 @@ def in_turns(
     for _ in range(rounds):
         for name, method in methods.items():
             values[name].append(method())
-    medians = {name: statistics.median(found) for name, found in values.items()}
+    medians = {name: statistics.median(measured) for name, measured in values.items()}
 
     def ratio(name: str) -> float | None:
         if not baseline or name in baseline:
@@ -80,13 +80,13 @@ def in_turns(
             case=case,
             method=name,
             unit=unit,
-            low=min(found),
+            low=min(measured),
             median=medians[name],
-            high=max(found),
+            high=max(measured),
             ratio=ratio(name),
             notes=dict((notes or {}).get(name, {})),
         )
-        for name, found in values.items()
+        for name, measured in values.items()
     ]
 
 

@@ -41,12 +41,12 @@ def find_peers(named: Sequence[str]) -> dict[str, Path]:
     Raises:
         SourceError: a name is unknown, or its program is not there.
     """
-    given = dict(one.partition("=")[::2] for one in named)
-    for name, program in given.items():
+    programs = dict(option.partition("=")[::2] for option in named)
+    for name, program in programs.items():
         if name not in PEERS or not shutil.which(program):
             raise SourceError(f"--peer {name}={program}: one of {', '.join(PEERS)}, and a program")
-    found = {name: shutil.which(given.get(name, name)) for name in PEERS}
-    return {name: Path(program).absolute() for name, program in found.items() if program}
+    paths = {name: shutil.which(programs.get(name, name)) for name in PEERS}
+    return {name: Path(program).absolute() for name, program in paths.items() if program}
 
 
 def bench_peers(
@@ -75,7 +75,7 @@ def bench_peers(
             for method in methods.values():
                 _counted(method, task)()
         with progress.task("indexing by each in turn", ROUNDS * len(methods)) as task:
-            found = in_turns(
+            measurements = in_turns(
                 "index a folder of photos",
                 f"{len(photos)} photos, {RCLIP_MODEL}",
                 "s",
@@ -83,7 +83,7 @@ def bench_peers(
                 baseline=tuple(method for method in methods if not method.startswith("retrieval")),
                 rounds=ROUNDS,
             )
-        yield from found
+        yield from measurements
 
 
 def _counted(method: Callable[[], float], task: Task) -> Callable[[], float]:
@@ -101,8 +101,8 @@ def _ours(name: str, shelf: Path, index: Path) -> Callable[[], float]:
 
     def run() -> float:
         shutil.rmtree(index, ignore_errors=True)
-        taken, said = _timed(command, index.parent, {})
-        _all_there(json.loads(said)["images"], shelf)
+        taken, output = _timed(command, index.parent, {})
+        _all_there(json.loads(output)["images"], shelf)
         return taken
 
     return run

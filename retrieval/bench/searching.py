@@ -71,8 +71,8 @@ def _bench_whole(case: str, cloud: Cloud, gallery: Gallery, flat: Any) -> Iterat
         methods["FAISS flat"] = partial(each_ms, partial(_by_faiss, flat), asked)
         ours = f"retrieval ({gallery.index.kind})"
         methods[ours] = partial(each_ms, partial(gallery.nearest, k=RECALL_AT), asked)
-        found = [gallery.nearest(query, RECALL_AT).positions[:RECALL_AT] for query in asked]
-        notes = {ours: {"recall@20": _recall(found, truth)}}
+        neighbours = [gallery.nearest(query, RECALL_AT).positions[:RECALL_AT] for query in asked]
+        notes = {ours: {"recall@20": _recall(neighbours, truth)}}
         baseline = (next(iter(methods)),)
         with _one_thread():
             yield from in_turns(
@@ -89,7 +89,7 @@ def _bench_filtered(
     asked = cloud.text_queries[TUNED_ON : TUNED_ON + FILTERED]
     rows = np.flatnonzero(allowed)
     truth = rows[exact_ids(cloud.photos[rows], np.arange(len(rows)), asked)]
-    found = [gallery.nearest(q, RECALL_AT, allowed).positions[:RECALL_AT] for q in asked]
+    neighbours = [gallery.nearest(q, RECALL_AT, allowed).positions[:RECALL_AT] for q in asked]
     ours = f"retrieval ({gallery.index.kind})"
     with _one_thread():
         yield from in_turns(
@@ -103,7 +103,7 @@ def _bench_filtered(
                 ours: lambda: each_ms(lambda q: gallery.nearest(q, RECALL_AT, allowed), asked),
             },
             baseline=("FAISS flat with a selector",),
-            notes={ours: {"recall@20": _recall(found, truth)}},
+            notes={ours: {"recall@20": _recall(neighbours, truth)}},
         )
 
 
@@ -117,8 +117,8 @@ def _by_numpy(vectors: Any, query: Any) -> Any:
     return best[np.argsort(-scores[best])]
 
 
-def _recall(found: Any, truth: Any) -> float:
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
+def _recall(neighbours: Any, truth: Any) -> float:
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(neighbours, truth, strict=True)]
     return round(sum(shared) / np.asarray(truth).size, 4)
 
 

@@ -27,7 +27,7 @@ STARTS_WITHIN = 120.0
 
 def bench_serving(index: Path) -> Iterator[Measurement]:
     """`retrieval serve` of an index, asked by words that it was never asked before, then again."""
-    found: dict[tuple[int, str], tuple[float, list[float]]] = {}
+    runs: dict[tuple[int, str], tuple[float, list[float]]] = {}
     run_by = {
         "naive torch": {"RETRIEVAL_BACKEND": "torch", "RETRIEVAL_PRECISION": "f32"},
         "retrieval": {"RETRIEVAL_BACKEND": "auto"},
@@ -36,13 +36,13 @@ def bench_serving(index: Path) -> Iterator[Measurement]:
         with served(index, chosen) as address:
             texts = (" ".join(words) for words in itertools.permutations(WORDS, 5))
             for clients in CLIENTS:
-                found[clients, method] = _asked(address, clients, texts)
+                runs[clients, method] = _asked(address, clients, texts)
             if method == "retrieval":
                 for clients in CLIENTS:
                     known = itertools.cycle(["red mug", "oak chair", "tall lamp"])
-                    found[clients, "retrieval, known words"] = _asked(address, clients, known)
-    for (clients, method), (rate, waits) in found.items():
-        base = found[clients, "naive torch"][0]
+                    runs[clients, "retrieval, known words"] = _asked(address, clients, known)
+    for (clients, method), (rate, waits) in runs.items():
+        base = runs[clients, "naive torch"][0]
         quantiles = statistics.quantiles(waits, n=100)
         yield Measurement(
             "serve searches by words",

@@ -52,9 +52,9 @@ def clip_like(count: int, queries: int = 200, seed: int = 0) -> Cloud:
         seen = looks[cluster[some]] + own[some] + _drawn(chance, len(some), 0.8, 0.08)
         photos[start : start + len(some)] = _unit(seen @ axes.T + PHOTO_MEAN * first)
     some = product[count:]
-    said = TEXT_SHARE * (looks[cluster[some]] + own[some])
-    said = said + 0.85 * (words[cluster[some]] + _drawn(chance, queries, 0.6, 0.5))
-    texts = _unit(said @ axes.T + TEXT_MEAN * second)
+    meanings = TEXT_SHARE * (looks[cluster[some]] + own[some])
+    meanings = meanings + 0.85 * (words[cluster[some]] + _drawn(chance, queries, 0.6, 0.5))
+    texts = _unit(meanings @ axes.T + TEXT_MEAN * second)
     return Cloud(photos[:count], photos[count:].astype(np.float32), texts)
 
 

@@ -56,12 +56,12 @@ def adapt(
         else:
             console().print(f"generation {generation} is live, without an adapter")
         return
-    given = None
+    embedded_pairs = None
     rejects: list[Reject] = []
     if pairs is not None:
-        given, rejects = read_training_pairs(pairs, settings, progress)
+        embedded_pairs, rejects = read_training_pairs(pairs, settings, progress)
     report = adaptation.adapt(
-        settings, progress, pairs=given, elsewhere=elsewhere, dry_run=dry_run, force=force
+        settings, progress, pairs=embedded_pairs, elsewhere=elsewhere, dry_run=dry_run, force=force
     )
     if as_json:
         print_json(report.as_dict())
@@ -75,9 +75,9 @@ def show_report(report: AdaptReport) -> None:
     out = console()
     if report.before:
         _show_change(f"{report.held_out} products, held out", report.before, report.after)
-    for name, found in report.elsewhere.items():
+    for name, measures in report.elsewhere.items():
         out.print()
-        _show_change(f"elsewhere: {name}", found["before"], found["after"])
+        _show_change(f"elsewhere: {name}", measures["before"], measures["after"])
     if report.before:
         out.print()
         if not report.elsewhere:

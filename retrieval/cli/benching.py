@@ -46,13 +46,13 @@ class _Plan:
     def _encode(self, folder: Path) -> Iterator[Measurement]:
         from retrieval.bench import encoding
 
-        found = self._found()
-        yield from encoding.bench_decoding(found, 224)
+        photos = self._chosen_photos()
+        yield from encoding.bench_decoding(photos, 224)
         for name in self.models:
             architecture = name.removeprefix(encoding.RANDOM)
             if name != architecture:
                 name = encoding.random_model(architecture, folder / architecture)
-            yield from encoding.bench_encoding(architecture, name, found, self.settings)
+            yield from encoding.bench_encoding(architecture, name, photos, self.settings)
 
     def _search(self, folder: Path) -> Iterator[Measurement]:  # noqa: ARG002 - as the others
         from retrieval.bench.searching import bench_search
@@ -80,18 +80,18 @@ class _Plan:
             note(f"none of {', '.join(peers.PEERS)} is installed; --peer NAME=PROGRAM names one")
             return
         name = encoding.random_model(peers.RCLIP_MODEL, folder / peers.RCLIP_MODEL)
-        yield from peers.bench_peers(name, self._found(), programs, self.progress)
+        yield from peers.bench_peers(name, self._chosen_photos(), programs, self.progress)
 
-    def _found(self) -> list[Path]:
+    def _chosen_photos(self) -> list[Path]:
         """The photos to encode; raises SourceError where they are too few."""
         from retrieval.common.vectors import NEIGHBOURS
 
         if not self.photos.is_dir():
             raise SourceError(f"{self.photos}: no such folder; give one of JPEGs as --photos")
-        found = sorted(self.photos.glob("*.jp*g"))[: self.count]
-        if len(found) < 2 * NEIGHBOURS:
+        photos = sorted(self.photos.glob("*.jp*g"))[: self.count]
+        if len(photos) < 2 * NEIGHBOURS:
             raise SourceError(f"{self.photos} has too few JPEGs to measure by; give --photos")
-        return found
+        return photos
 
 
 @click.command()
@@ -154,19 +154,20 @@ def bench(
     plan = _Plan(
         settings, photos, count, models or ("starter",), _sizes(sizes), peers, for_this_terminal()
     )
-    found = []
+    measurements = []
     with tempfile.TemporaryDirectory(prefix="retrieval-bench-") as folder:
         for suite in suites or SUITES:
-            for one in plan.run(suite, Path(folder)):
-                found.append(one)
-                note(f"{one.suite}, {one.case}, {one.method}: {one.median:,.4g} {one.unit}")
-    goals = hold_against_goals(found)
+            for measurement in plan.run(suite, Path(folder)):
+                measurements.append(measurement)
+                name = f"{measurement.suite}, {measurement.case}, {measurement.method}"
+                note(f"{name}: {measurement.median:,.4g} {measurement.unit}")
+    goals = hold_against_goals(measurements)
     if out is not None:
-        write_results(out, machine, found, goals)
+        write_results(out, machine, measurements, goals)
     if as_json:
-        print_json(document(machine, found, goals))
+        print_json(document(machine, measurements, goals))
     else:
-        console().print(tables(machine, found, goals))
+        console().print(tables(machine, measurements, goals))
 
 
 def _sizes(text: str) -> list[int]:

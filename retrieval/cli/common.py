@@ -65,10 +65,10 @@ def print_json(document: dict[str, Any]) -> None:
 
 def console() -> rich.console.Console:
     """Where results for people go: stdout. Names with brackets in them are no markup."""
-    shown = rich.console.Console(markup=False, highlight=False, emoji=False)
-    if not shown.is_terminal:
-        shown.width = WIDTH_OF_PIPES  # nothing is cut short for a program, or a log
-    return shown
+    out = rich.console.Console(markup=False, highlight=False, emoji=False)
+    if not out.is_terminal:
+        out.width = WIDTH_OF_PIPES  # nothing is cut short for a program, or a log
+    return out
 
 
 def note(message: str) -> None:
@@ -111,9 +111,9 @@ def _unexpected(error: Exception) -> RetrievalError:
     text = f"{type(error).__name__}: {one_line(error)}"
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror.lower()}"
-    found = RetrievalError(f"{text}; run with --debug for the traceback")
-    found.__cause__ = error
-    return found
+    unexpected = RetrievalError(f"{text}; run with --debug for the traceback")
+    unexpected.__cause__ = error
+    return unexpected
 
 
 def _tell(error: RetrievalError, debug: bool) -> int:

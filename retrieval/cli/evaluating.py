@@ -70,8 +70,8 @@ def evaluate(
     a click (or with a column `clicks` or `relevance`), or by TREC qrels and --topics.
     """
     progress = for_this_terminal()
-    said = click.get_current_context().get_parameter_source("queries")
-    if pairs is not None and said is click.core.ParameterSource.COMMANDLINE:
+    source = click.get_current_context().get_parameter_source("queries")
+    if pairs is not None and source is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--queries is for the catalog's own texts; PAIRS brings its own")
     if options["judgements"] is None:
         _only_with_judgements(options)
@@ -113,8 +113,8 @@ def _only_with_judgements(options: dict[str, Any]) -> None:
 
 
 def _check_judging(options: dict[str, Any]) -> None:
-    given = click.get_current_context().get_parameter_source("model")
-    if given is click.core.ParameterSource.COMMANDLINE:
+    source = click.get_current_context().get_parameter_source("model")
+    if source is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--judgements is for the index as it stands; leave out --model")
     if options["read_run"] is not None and options["write_run"] is not None:
         raise click.UsageError("--read-run makes no search; leave out --write-run")
@@ -170,7 +170,7 @@ def show_evaluation(document: dict[str, Any]) -> None:
     )
     for name, heading in (("text_to_image", "text to image"), ("image_to_text", "image to text")):
         out.print()
-        out.print(measures_table(heading, [(_label(one), one[name]) for one in models]))
+        out.print(measures_table(heading, [(_label(model), model[name]) for model in models]))
         for other in document["compare"]:
             out.print(_difference_line(_label(document), other, name))
     if document["zero_shot"]:
@@ -178,8 +178,8 @@ def show_evaluation(document: dict[str, Any]) -> None:
         out.print(_zero_shot_table(models))
     if document[SHARE] is not None:
         out.print()
-        found = ", ".join(f"{_label(one)} {one[SHARE]:.1%}" for one in models)
-        out.print(f"a photo's neighbours, {SHARE}: {found}")
+        shares = ", ".join(f"{_label(model)} {model[SHARE]:.1%}" for model in models)
+        out.print(f"a photo's neighbours, {SHARE}: {shares}")
     out.print()
     out.print(_costs_table(document, models))
     if "by_category" in document["text_to_image"]:
@@ -192,8 +192,8 @@ def measures_table(heading: str, rows: list[tuple[str, dict[str, Any]]]) -> rich
     """A row a system: measures with their intervals; then those that count duplicates as right."""
     judged = any(FULL in measures for _, measures in rows)
     names = [*MEASURES, *([FULL] if judged else []), "median_rank"]
-    shown = [name.replace("_", " ") for name in names]
-    table = rich.table.Table(heading, *shown, box=None, pad_edge=False)
+    headings = [name.replace("_", " ") for name in names]
+    table = rich.table.Table(heading, *headings, box=None, pad_edge=False)
     for label, measures in rows:
         table.add_row(label, *(_cell(measures, name) for name in names))
         aware = measures.get("duplicate_aware")
@@ -251,12 +251,12 @@ def _zero_shot_table(models: list[dict[str, Any]]) -> rich.table.Table:
     table = rich.table.Table(
         "zero-shot", "classes", "top 1", "top 5", "least understood", box=None, pad_edge=False
     )
-    for one in models:
-        result = one["zero_shot"]
+    for model in models:
+        result = model["zero_shot"]
         classes = sorted(result["per_class"].items(), key=lambda item: item[1]["accuracy"])
-        worst = [f"{name} {found['accuracy']:.0%}" for name, found in classes[:3]]
+        worst = [f"{name} {measures['accuracy']:.0%}" for name, measures in classes[:3]]
         table.add_row(
-            _label(one),
+            _label(model),
             str(result["classes"]),
             f"{result['accuracy']:.1%}",
             f"{result['top5']:.1%}",
@@ -268,28 +268,28 @@ def _zero_shot_table(models: list[dict[str, Any]]) -> rich.table.Table:
 def _costs_table(document: dict[str, Any], models: list[dict[str, Any]]) -> rich.table.Table:
     table = rich.table.Table("cost", *map(_label, models), box=None, pad_edge=False)
     for name in document["latency_ms"]:
-        found = [one["latency_ms"].get(name) for one in models]
+        latencies = [model["latency_ms"].get(name) for model in models]
         shape = "p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, first {first:.1f}"
         table.add_row(
-            f"{name}, ms", *("-" if one is None else shape.format(**one) for one in found)
+            f"{name}, ms", *("-" if times is None else shape.format(**times) for times in latencies)
         )
-    table.add_row("loading", *(f"{one['load_seconds']:.1f} s" for one in models))
+    table.add_row("loading", *(f"{model['load_seconds']:.1f} s" for model in models))
     for side in ("image", "text"):
         cells = [
-            f"{one['flops'][side] / 1e9:.2f} GFLOP, "
-            f"{one['parameters'][side] / 1e6:.1f} M parameters"
-            for one in models
+            f"{model['flops'][side] / 1e9:.2f} GFLOP, "
+            f"{model['parameters'][side] / 1e6:.1f} M parameters"
+            for model in models
         ]
         table.add_row(f"{side} tower", *cells)
-    rates = [one["throughput"]["images_per_second"] for one in models]
+    rates = [model["throughput"]["images_per_second"] for model in models]
     if any(rates):
         table.add_row("photos/s, from file", *("stored" if r is None else f"{r:g}" for r in rates))
     table.add_row(
         "index, recall@20",
         *(
-            f"{one['index']['type']}: texts {one['index']['texts']['recall@20']:.3f}, "
-            f"images {one['index']['images']['recall@20']:.3f}"
-            for one in models
+            f"{model['index']['type']}: texts {model['index']['texts']['recall@20']:.3f}, "
+            f"images {model['index']['images']['recall@20']:.3f}"
+            for model in models
         ),
     )
     table.add_row("peak memory, in all", f"{document['peak_memory_mb']:,.0f} MiB")

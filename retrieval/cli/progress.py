@@ -73,15 +73,15 @@ class Lines:
 class _Line:
     def __init__(self, name: str, total: int | None, stream: TextIO, every: float) -> None:
         self._name, self._total, self._stream, self._every = name, total, stream, every
-        self._started = self._said = time.monotonic()
+        self._started = self._last_line = time.monotonic()
         self._done = 0
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
         now = time.monotonic()
-        if now - self._said < self._every:
+        if now - self._last_line < self._every:
             return
-        self._said = now
+        self._last_line = now
         rate = self._done / max(now - self._started, 1e-9)
         of_total = f"/{self._total}" if self._total else ""
         left = f", {(self._total - self._done) / rate:.0f} s left" if self._total else ""

@@ -43,13 +43,13 @@ def quantize(out: Path, settings: Settings, as_json: bool, keep: float) -> None:
 
 
 def _show(report: QuantizeReport) -> None:
-    found = next(iter(report.towers.values())).recall
+    directions = next(iter(report.towers.values())).recall
     table = rich.table.Table(
-        "tower", "neighbours kept", *(f"{name}, R@10" for name in found), "speed", "", box=None
+        "tower", "neighbours kept", *(f"{name}, R@10" for name in directions), "speed", "", box=None
     )
-    for side, one in report.towers.items():
-        recall = [f"{100 * change.value:+.1f} points" for change in one.recall.values()]
-        verdict = "int8" if one.refused is None else f"as it was: {one.refused}"
-        kept = f"{one.neighbour_overlap.overlap:.1%}"
-        table.add_row(side, kept, *recall, f"{one.speedup:.2f}x", verdict)
+    for side, tower in report.towers.items():
+        recall = [f"{100 * change.value:+.1f} points" for change in tower.recall.values()]
+        verdict = "int8" if tower.refused is None else f"as it was: {tower.refused}"
+        kept = f"{tower.neighbour_overlap.overlap:.1%}"
+        table.add_row(side, kept, *recall, f"{tower.speedup:.2f}x", verdict)
     console().print(table)

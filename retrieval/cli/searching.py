@@ -111,9 +111,9 @@ def _table(hits: list[Hit], pictures: bool) -> rich.table.Table:
 
 
 def _title(hit: Hit) -> rich.text.Text:
-    shown = rich.text.Text(hit.title or "-")
+    title = rich.text.Text(hit.title or "-")
     under = ", ".join(filter(None, (hit.brand, hit.category)))
-    return shown.append(f"\n{under}", style="dim") if under else shown
+    return title.append(f"\n{under}", style="dim") if under else title
 
 
 def _strength(hit: Hit) -> str:

@@ -62,8 +62,8 @@ def serve(
     # A name with several addresses makes a server of several sockets.
     listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
     address = listens[0][0]
-    shown = f"[{address}]" if ":" in address else address
-    note(f"http://{shown}:{listens[0][1]}/ (Ctrl-C stops it)")
+    host = f"[{address}]" if ":" in address else address
+    note(f"http://{host}:{listens[0][1]}/ (Ctrl-C stops it)")
     # Answers health checks with 503 while the model loads, rather than nothing at all.
     threading.Thread(target=app.extensions["site"].warm, name="warm", daemon=True).start()
     server.run()

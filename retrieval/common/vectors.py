@@ -82,10 +82,10 @@ def neighbour_overlap(theirs: Vectors, ours: Vectors) -> NeighbourOverlap:
 def _neighbours(vectors: Vectors) -> npt.NDArray[np.int64]:
     """(n, k) of the rows nearest to each, itself left out; k is NEIGHBOURS, or all others."""
     count = min(NEIGHBOURS, len(vectors) - 1)
-    found = np.empty((len(vectors), count), dtype=np.int64)
+    nearest = np.empty((len(vectors), count), dtype=np.int64)
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, len(vectors)))
         cosines = vectors[rows] @ vectors.T
         cosines[np.arange(len(rows)), rows] = -2
-        found[rows] = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-    return found
+        nearest[rows] = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    return nearest

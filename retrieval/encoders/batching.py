@@ -92,25 +92,25 @@ class _Joiner:
         return taken
 
     def _run(self, taken: list[_Waiting]) -> None:
-        items = [item for one in taken for item in one.items]
+        items = [item for waiting in taken for item in waiting.items]
         try:
             vectors = self._encode(items)
         except Exception as error:
             if len(taken) > 1:  # one query must not fail for another's sake
-                for one in taken:
-                    self._run([one])
+                for waiting in taken:
+                    self._run([waiting])
             else:
                 taken[0].error = error
             return
         except BaseException as stopped:
-            for one in taken:  # whoever had joined must not wait for what never comes
-                one.error = stopped
+            for waiting in taken:  # whoever had joined must not wait for what never comes
+                waiting.error = stopped
             raise
         self._counts.passes[len(items)] += 1
         start = 0
-        for one in taken:
-            one.result = vectors[start : start + len(one.items)]
-            start += len(one.items)
+        for waiting in taken:
+            waiting.result = vectors[start : start + len(waiting.items)]
+            start += len(waiting.items)
 
 
 @dataclass(eq=False)
@@ -141,25 +141,25 @@ class JoiningEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return self.base.encode_texts(texts)
-        found = self._remembered(texts)
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        vectors = self._remembered(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in vectors]
         if missing:
             made = dict(zip(missing, self._texts(missing), strict=True))
             self._remember(made)
-            found |= made
-        return np.stack([found[text] for text in texts])
+            vectors |= made
+        return np.stack([vectors[text] for text in texts])
 
     def cost(self) -> dict[str, dict[str, int]]:
         return self.base.cost()
 
     def _remembered(self, texts: Sequence[str]) -> dict[str, Vectors]:
         with self._known_lock:
-            found = {text: self._known[text] for text in texts if text in self._known}
-            for text in found:
+            known = {text: self._known[text] for text in texts if text in self._known}
+            for text in known:
                 self._known.move_to_end(text)
-            self.counts.remembered += len(found)
-            self.counts.missed += len(texts) - len(found)
-        return found
+            self.counts.remembered += len(known)
+            self.counts.missed += len(texts) - len(known)
+        return known
 
     def _remember(self, made: dict[str, Vectors]) -> None:
         with self._known_lock:

@@ -42,9 +42,9 @@ def load_encoder(name: str, settings: Settings, *, bulk: bool = False) -> Encode
     if parsed.quantized:
         return _quantized_encoder(name, settings, bulk=bulk)
     if _fast_path(settings):
-        found = _fast_encoder(name, export_folder(parsed, settings), settings, bulk=bulk)
-        if found is not None:
-            return found
+        encoder = _fast_encoder(name, export_folder(parsed, settings), settings, bulk=bulk)
+        if encoder is not None:
+            return encoder
     from retrieval.encoders.openclip import OpenClipEncoder
 
     return OpenClipEncoder(name, settings)

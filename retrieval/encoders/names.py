@@ -25,12 +25,12 @@ class ModelName:
     """A parsed model name.
 
     Attributes:
-        given: as the user wrote it.
+        written: as the user wrote it.
         architecture: what open_clip calls `model_name`, schema included.
         pretrained: open_clip's tag, or None where the schema says it all.
     """
 
-    given: str
+    written: str
     architecture: str
     pretrained: str | None
 
@@ -46,11 +46,11 @@ class ModelName:
         return self.architecture.startswith(INT8)
 
 
-def portable_name(given: str, index: Path) -> str:
+def portable_name(name: str, index: Path) -> str:
     """The name as an index stores it: a local folder relative to that of the index."""
-    schema, path = _schema_of(given)
+    schema, path = _schema_of(name)
     if not schema:
-        return given
+        return name
     return schema + Path(os.path.relpath(Path(path).resolve(), index.resolve())).as_posix()
 
 
@@ -60,24 +60,22 @@ def name_from_here(stored: str, index: Path) -> str:
     return schema + os.path.normpath(index.resolve() / path) if schema else stored
 
 
-def parse_model_name(given: str) -> ModelName:
-    """Raises EncoderError where `given` has none of the FORMS."""
-    if given == STARTER:
-        return ModelName(given, f"{LOCAL}{STARTER_FOLDER}", None)
+def parse_model_name(name: str) -> ModelName:
+    """Raises EncoderError where `name` has none of the FORMS."""
+    if name == STARTER:
+        return ModelName(name, f"{LOCAL}{STARTER_FOLDER}", None)
     for schema in (*FOLDERS, HUB):
-        if given.startswith(schema):
-            if given == schema:
-                raise EncoderError(
-                    f"model {given!r} lacks what comes after the colon; give {FORMS}"
-                )
-            return ModelName(given, given, None)
-    architecture, slash, tag = given.partition("/")
+        if name.startswith(schema):
+            if name == schema:
+                raise EncoderError(f"model {name!r} lacks what comes after the colon; give {FORMS}")
+            return ModelName(name, name, None)
+    architecture, slash, tag = name.partition("/")
     if not (architecture and slash and tag):
-        raise EncoderError(f"model {given!r} is not a name; give {FORMS}")
-    return ModelName(given, architecture, tag)
+        raise EncoderError(f"model {name!r} is not a name; give {FORMS}")
+    return ModelName(name, architecture, tag)
 
 
 def _schema_of(name: str) -> tuple[str, str]:
     """The schema of a name that is a folder, and its path; ("", name) of any other."""
-    schema = next((one for one in FOLDERS if name.startswith(one)), "")
+    schema = next((prefix for prefix in FOLDERS if name.startswith(prefix)), "")
     return schema, name.removeprefix(schema)

@@ -224,7 +224,7 @@ def _load_tokenizer(name: ModelName) -> Any:
             return open_clip.get_tokenizer(name.architecture)
     except Exception as error:
         raise EncoderError(
-            f"the tokenizer of model {name.given} cannot be loaded ({one_line(error)}); "
+            f"the tokenizer of model {name.written} cannot be loaded ({one_line(error)}); "
             "models with a Hugging Face tokenizer need `pip install transformers` and its files"
         ) from error
 
@@ -235,19 +235,19 @@ def _check_local_files(name: ModelName) -> None:
         return
     if not (folder / "open_clip_config.json").is_file():
         raise EncoderError(
-            f"model {name.given}: {folder} has no open_clip_config.json; "
+            f"model {name.written}: {folder} has no open_clip_config.json; "
             "give the folder of a model in open_clip's format"
         )
     if not any(any(folder.glob(p)) for p in ("*.safetensors", "*.bin", "*.pth")):
         raise EncoderError(
-            f"model {name.given}: {folder} has no weights; put open_clip_model.safetensors there"
+            f"model {name.written}: {folder} has no weights; put open_clip_model.safetensors there"
         )
 
 
 def _why_not_loaded(name: ModelName, error: Exception) -> str:
     reason = one_line(_root_of(error))
     if name.folder is not None:
-        return f"model {name.given}: the files in {name.folder} cannot be loaded ({reason})"
+        return f"model {name.written}: the files in {name.folder} cannot be loaded ({reason})"
     repository = _hub_repository(name)
     if name.pretrained is not None and repository is None:
         known = open_clip.list_pretrained_tags_by_model(name.architecture)
@@ -257,10 +257,10 @@ def _why_not_loaded(name: ModelName, error: Exception) -> str:
                 if known
                 else ("`retrieval models` lists what there is")
             )
-            return f"model {name.given} is not known; {choice}"
+            return f"model {name.written} is not known; {choice}"
     place = f"{HUB_ADDRESS}/{repository}" if repository else _pretrained_url(name)
     return (
-        f"model {name.given} is not on this machine and cannot be downloaded ({reason}): "
+        f"model {name.written} is not on this machine and cannot be downloaded ({reason}): "
         f"fetch open_clip_config.json and open_clip_model.safetensors (or "
         f"open_clip_pytorch_model.bin) from {place} on a machine that can, copy both into one "
         "folder here, and use --model local-dir:FOLDER"

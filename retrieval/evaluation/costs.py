@@ -27,8 +27,8 @@ def latency(run: Callable[[int], object], repeats: int = REPEATS) -> dict[str, f
         run(number)
         times.append((time.perf_counter() - started) * 1000)
     percentiles = np.percentile(times[1:], PERCENTILES)
-    shown = {f"p{p}": round(float(v), 3) for p, v in zip(PERCENTILES, percentiles, strict=True)}
-    return {"first": round(times[0], 3), **shown}
+    named = {f"p{p}": round(float(v), 3) for p, v in zip(PERCENTILES, percentiles, strict=True)}
+    return {"first": round(times[0], 3), **named}
 
 
 def encoder_latency(encoder: Encoder, texts: Sequence[str]) -> dict[str, dict[str, float]]:

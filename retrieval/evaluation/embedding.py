@@ -28,13 +28,13 @@ class Embedded:
     """A set with its vectors.
 
     Attributes:
-        given: the set, less the photos that could not be read.
-        photos: (n, d) of `given.photos`; texts: (m, d) of `given.texts`.
+        evaluation_set: the set, less the photos that could not be read.
+        photos: (n, d) of `evaluation_set.photos`; texts: (m, d) of `evaluation_set.texts`.
         images_per_second, texts_per_second: from file to vector; None where none were made.
         rejects: photos that could not be read.
     """
 
-    given: EvaluationSet
+    evaluation_set: EvaluationSet
     photos: Vectors
     texts: Vectors
     images_per_second: float | None
@@ -43,17 +43,23 @@ class Embedded:
 
     def only(self, photos: set[str]) -> Embedded:
         """With these photos alone, and the texts that belong to them."""
-        if len(photos) == len(self.given.photos):
+        if len(photos) == len(self.evaluation_set.photos):
             return self
-        rows = [i for i, photo in enumerate(self.given.photos) if photo in photos]
-        given = self.given.only(rows, [self.given.photo_keys[i] for i in rows])
+        rows = [i for i, photo in enumerate(self.evaluation_set.photos) if photo in photos]
+        evaluation_set = self.evaluation_set.only(
+            rows, [self.evaluation_set.photo_keys[i] for i in rows]
+        )
         linked = set(rows)
-        texts = sorted({text for text, photo in self.given.links.tolist() if photo in linked})
-        return replace(self, given=given, photos=self.photos[rows], texts=self.texts[texts])
+        texts = sorted(
+            {text for text, photo in self.evaluation_set.links.tolist() if photo in linked}
+        )
+        return replace(
+            self, evaluation_set=evaluation_set, photos=self.photos[rows], texts=self.texts[texts]
+        )
 
 
 def embed(
-    given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
+    evaluation_set: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
 ) -> Embedded:
     """Embeds a set with an encoder.
 
@@ -64,18 +70,22 @@ def embed(
         SourceError: not one photo can be read.
     """
     base = encoder.base if isinstance(encoder, AdaptedEncoder) else encoder
-    stored = _stored(settings, base.fingerprint, [*given.photo_keys, *_hashes(given.texts)])
-    photo_vectors = {i: stored[k] for i, k in enumerate(given.photo_keys) if k in stored}
-    keys = dict(enumerate(given.photo_keys))
+    stored = _stored(
+        settings,
+        base.fingerprint,
+        [*evaluation_set.photo_keys, *_hashes(evaluation_set.texts)],
+    )
+    photo_vectors = {i: stored[k] for i, k in enumerate(evaluation_set.photo_keys) if k in stored}
+    keys = dict(enumerate(evaluation_set.photo_keys))
     rejects: list[Reject] = []
-    missing = [i for i in range(len(given.photos)) if i not in photo_vectors]
+    missing = [i for i in range(len(evaluation_set.photos)) if i not in photo_vectors]
     started = time.perf_counter()
     made: dict[str, Vectors] = {}
-    for number, found in _look_at(given, missing, base, settings, progress, made):
-        if isinstance(found, Reject):
-            rejects.append(found)
+    for number, outcome in _look_at(evaluation_set, missing, base, settings, progress, made):
+        if isinstance(outcome, Reject):
+            rejects.append(outcome)
         else:
-            keys[number] = found
+            keys[number] = outcome
     for number in missing:
         if keys[number] in made:
             photo_vectors[number] = made[keys[number]]
@@ -83,17 +93,17 @@ def embed(
     kept = sorted(photo_vectors)
     if not kept:
         reason = f": {rejects[0].value}: {rejects[0].reason}" if rejects else ""
-        raise SourceError(f"not one of {len(given.photos)} photos can be read{reason}")
-    given = given.only(kept, [keys[i] for i in kept])
+        raise SourceError(f"not one of {len(evaluation_set.photos)} photos can be read{reason}")
+    evaluation_set = evaluation_set.only(kept, [keys[i] for i in kept])
     photos = np.stack([photo_vectors[i] for i in kept])
     started = time.perf_counter()
-    texts, count = _embed_texts(given.texts, base, stored, progress)
+    texts, count = _embed_texts(evaluation_set.texts, base, stored, progress)
     text_seconds = time.perf_counter() - started
     if isinstance(encoder, AdaptedEncoder):
         photos = encoder.adapter.apply("images", photos)
         texts = encoder.adapter.apply("texts", texts)
     return Embedded(
-        given=given,
+        evaluation_set=evaluation_set,
         photos=normalise(photos),
         texts=normalise(texts),
         images_per_second=_rate(len(made), image_seconds),
@@ -103,14 +113,18 @@ def embed(
 
 
 def read_inputs(
-    given: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
+    evaluation_set: EvaluationSet, encoder: Encoder, settings: Settings, progress: Progress
 ) -> tuple[list[int], list[ModelInput]]:
     """The photos of a set that can be read: their rows, and each as the encoder prepares it."""
-    records = (_record(given.base, row, photo) for row, photo in enumerate(given.photos))
+    records = (
+        _record(evaluation_set.base, row, photo) for row, photo in enumerate(evaluation_set.photos)
+    )
     rows: list[int] = []
     inputs: list[ModelInput] = []
-    with progress.task("reading photos", len(given.photos)) as task:
-        for item in SourceReader(given.base, settings, encoder).stream(records, None, None):
+    with progress.task("reading photos", len(evaluation_set.photos)) as task:
+        for item in SourceReader(evaluation_set.base, settings, encoder).stream(
+            records, None, None
+        ):
             task.advance()
             assert isinstance(item, Prepared)
             if not item.rejects:
@@ -125,10 +139,10 @@ def in_common(sets: Sequence[Embedded]) -> list[Embedded]:
     Raises:
         SourceError: there is no such photo.
     """
-    shared = set.intersection(*(set(one.given.photos) for one in sets))
+    shared = set.intersection(*(set(embedded.evaluation_set.photos) for embedded in sets))
     if not shared:
         raise SourceError("the models have no photo in common that both can see")
-    return [one.only(shared) for one in sets]
+    return [embedded.only(shared) for embedded in sets]
 
 
 def _rate(count: int, seconds: float) -> float | None:
@@ -136,7 +150,7 @@ def _rate(count: int, seconds: float) -> float | None:
 
 
 def _look_at(
-    given: EvaluationSet,
+    evaluation_set: EvaluationSet,
     numbers: Sequence[int],
     encoder: Encoder,
     settings: Settings,
@@ -156,8 +170,10 @@ def _look_at(
         made.update(zip(waiting, vectors, strict=True))
         waiting.clear()
 
-    records = (_record(given.base, number, given.photos[number]) for number in numbers)
-    reader = SourceReader(given.base, settings, encoder)
+    records = (
+        _record(evaluation_set.base, number, evaluation_set.photos[number]) for number in numbers
+    )
+    reader = SourceReader(evaluation_set.base, settings, encoder)
     with progress.task(f"embedding photos with {encoder.name}", len(numbers)) as task:
         for item in reader.stream(records, None, None):
             task.advance()
@@ -165,7 +181,7 @@ def _look_at(
             number = int(item.record.key)
             if item.rejects:
                 first = item.rejects[0]
-                row = given.photo_rows[number] if given.photo_rows else None
+                row = evaluation_set.photo_rows[number] if evaluation_set.photo_rows else None
                 yield number, Reject(row, None, "image", first.value, first.reason)
                 continue
             yield number, item.images[0].content_hash

@@ -67,17 +67,17 @@ class Direction:
     categories: tuple[str | None, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        shown = summarise(self.plain, self.clusters)
-        shown["duplicate_aware"] = summarise(self.aware, self.clusters)
+        document = summarise(self.plain, self.clusters)
+        document["duplicate_aware"] = summarise(self.aware, self.clusters)
         names = [name for name in self.categories if name]
         counted = sorted(set(names), key=lambda name: (-names.count(name), name))
         if len(counted) > 1:
             labels = np.array([name or "" for name in self.categories])
-            shown["by_category"] = {
+            document["by_category"] = {
                 name: summarise(self.plain.take(labels == name), self.clusters[labels == name])
                 for name in counted[:MAX_CATEGORIES]
             }
-        return shown
+        return document
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ModelEvaluation:
             "model": self.model,
             "adapted": self.adapted,
             "fingerprint": self.fingerprint,
-            **{name: one.as_dict() for name, one in self.directions.items()},
+            **{name: direction.as_dict() for name, direction in self.directions.items()},
             "zero_shot": None if self.zero_shot is None else self.zero_shot.as_dict(),
             SHARE: None if self.neighbours is None else round(float(self.neighbours.mean()), 5),
             "index": self.index,
@@ -116,7 +116,7 @@ class ModelEvaluation:
 class Evaluation:
     """Models on one set; the first is the one that the others are compared with."""
 
-    given: EvaluationSet
+    evaluation_set: EvaluationSet
     models: list[ModelEvaluation] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -125,8 +125,8 @@ class Evaluation:
         """The first model less another, each direction and measure."""
         return {
             name: {
-                measure: one.as_dict()
-                for measure, one in compare(
+                measure: difference.as_dict()
+                for measure, difference in compare(
                     direction.plain, other.directions[name].plain, direction.clusters
                 ).items()
             }
@@ -136,10 +136,10 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         first = self.models[0]
         return {
-            "pairs": len(first.embedded.given.links),
-            "images": len(first.embedded.given.photos),
-            "texts": len(first.embedded.given.texts),
-            "queries": self.given.kind,
+            "pairs": len(first.embedded.evaluation_set.links),
+            "images": len(first.embedded.evaluation_set.photos),
+            "texts": len(first.embedded.evaluation_set.texts),
+            "queries": self.evaluation_set.kind,
             **first.as_dict(),
             "compare": [
                 {**other.as_dict(), "difference": self.differences(other)}
@@ -176,17 +176,18 @@ def evaluate(
         check_model_name(name)  # before the first of them has been run for an hour
     searcher = _searcher(settings, required=pairs is None)
     if pairs is not None:
-        given = read_pairs(pairs)
+        evaluation_set = read_pairs(pairs)
     else:
         assert searcher is not None
-        given = photos_with_texts(searcher.generation, settings.index, queries)
+        evaluation_set = photos_with_texts(searcher.generation, settings.index, queries)
     loaded = [
-        _load(name, searcher, given, settings, progress) for name in (settings.model, *compare_with)
+        _load(name, searcher, evaluation_set, settings, progress)
+        for name in (settings.model, *compare_with)
     ]
-    common = in_common([one.embedded for one in loaded])
-    evaluation = Evaluation(given, rejects=_rejects(given, loaded))
-    for one, embedded in zip(loaded, common, strict=True):
-        evaluation.models.append(_evaluate(one, embedded, settings, progress, templates))
+    common = in_common([model.embedded for model in loaded])
+    evaluation = Evaluation(evaluation_set, rejects=_rejects(evaluation_set, loaded))
+    for model, embedded in zip(loaded, common, strict=True):
+        evaluation.models.append(_evaluate(model, embedded, settings, progress, templates))
     if evaluation.models[0].adapted:
         evaluation.warnings.append(FLATTERED)
     return evaluation
@@ -206,7 +207,7 @@ class _Loaded:
 def _load(
     name: str | None,
     searcher: Searcher | None,
-    given: EvaluationSet,
+    evaluation_set: EvaluationSet,
     settings: Settings,
     progress: Progress,
 ) -> _Loaded:
@@ -215,15 +216,15 @@ def _load(
         encoder, own = _encoder(name, searcher, settings, first=name == settings.model)
     seconds = round(time.perf_counter() - started, 3)
     with progress.task("measuring latency"):
-        measured = encoder_latency(encoder, _spread(given.texts, LATENCY_TEXTS))
-    embedded = embed(given, encoder, settings, progress)
+        measured = encoder_latency(encoder, _spread(evaluation_set.texts, LATENCY_TEXTS))
+    embedded = embed(evaluation_set, encoder, settings, progress)
     return _Loaded(encoder, own, embedded, measured, seconds)
 
 
-def _rejects(given: EvaluationSet, loaded: Sequence[_Loaded]) -> list[Reject]:
+def _rejects(evaluation_set: EvaluationSet, loaded: Sequence[_Loaded]) -> list[Reject]:
     """What any of the models could not see, each once."""
-    unread = [reject for one in loaded for reject in one.embedded.rejects]
-    return [*given.rejects, *dict.fromkeys(unread)]
+    unread = [reject for model in loaded for reject in model.embedded.rejects]
+    return [*evaluation_set.rejects, *dict.fromkeys(unread)]
 
 
 def _searcher(settings: Settings, *, required: bool) -> Searcher | None:
@@ -261,22 +262,22 @@ def _evaluate(
     progress: Progress,
     templates: Sequence[str],
 ) -> ModelEvaluation:
-    encoder, own, given = loaded.encoder, loaded.own, embedded.given
+    encoder, own, evaluation_set = loaded.encoder, loaded.own, embedded.evaluation_set
     with progress.task("ranking"):
         directions = _directions(embedded)
-        zero_shot = classify(embedded.photos, given.labels, encoder, templates)
+        zero_shot = classify(embedded.photos, evaluation_set.labels, encoder, templates)
         index: PhotoIndex
-        if own is not None and given.photo_ids is not None:
-            index, ids = LivePhotos(own.generation), given.photo_ids
+        if own is not None and evaluation_set.photo_ids is not None:
+            index, ids = LivePhotos(own.generation), evaluation_set.photo_ids
         else:
             wanted = settings.index_type or "auto"
             index = PhotosInMemory(embedded.photos, wanted, settings.exact_limit)
-            ids = np.arange(len(given.photos), dtype=np.int64)
-        relevant = given.photos_of_texts(duplicates=False)
+            ids = np.arange(len(evaluation_set.photos), dtype=np.int64)
+        relevant = evaluation_set.photos_of_texts(duplicates=False)
         loss = index_loss(index, ids, embedded.texts, embedded.photos, relevant)
         latencies = {**loaded.latency, **_search_latency(encoder, index, embedded)}
-        if own is not None and given.photo_ids is not None:
-            latencies["page"] = _page_latency(own, given.texts)
+        if own is not None and evaluation_set.photo_ids is not None:
+            latencies["page"] = _page_latency(own, evaluation_set.texts)
     cost = encoder.cost()
     return ModelEvaluation(
         model=encoder.name,
@@ -285,7 +286,9 @@ def _evaluate(
         embedded=embedded,
         directions=directions,
         zero_shot=zero_shot,
-        neighbours=same_category(embedded.photos, given.clusters()[1], given.labels),
+        neighbours=same_category(
+            embedded.photos, evaluation_set.clusters()[1], evaluation_set.labels
+        ),
         index=loss,
         costs={
             "latency_ms": latencies,
@@ -301,23 +304,23 @@ def _evaluate(
 
 
 def _directions(embedded: Embedded) -> dict[str, Direction]:
-    given = embedded.given
+    evaluation_set = embedded.evaluation_set
     sides: dict[str, tuple[Vectors, Vectors, Callable[..., Any], Ints, Sequence[str | None]]]
-    of_texts, of_photos = given.clusters()
+    of_texts, of_photos = evaluation_set.clusters()
     sides = {
         "text_to_image": (
             embedded.texts,
             embedded.photos,
-            given.photos_of_texts,
+            evaluation_set.photos_of_texts,
             of_texts,
-            given.label_of_texts(),
+            evaluation_set.label_of_texts(),
         ),
         "image_to_text": (
             embedded.photos,
             embedded.texts,
-            given.texts_of_photos,
+            evaluation_set.texts_of_photos,
             of_photos,
-            given.labels,
+            evaluation_set.labels,
         ),
     }
     return {
@@ -335,7 +338,7 @@ def _search_latency(
     encoder: Encoder, index: PhotoIndex, embedded: Embedded
 ) -> dict[str, dict[str, float]]:
     """`search`: from a vector to the nearest photos; `query`: from words to them."""
-    vectors, texts = embedded.texts, _spread(embedded.given.texts, LATENCY_TEXTS)
+    vectors, texts = embedded.texts, _spread(embedded.evaluation_set.texts, LATENCY_TEXTS)
     return {
         "search": latency(lambda number: index.nearest(vectors[number % len(vectors)], FOUND)),
         "query": latency(

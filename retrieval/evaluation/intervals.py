@@ -64,13 +64,13 @@ def summarise(measures: Measures, clusters: Ints | None = None, seed: int = 0) -
         return {"queries": 0}
     estimates = estimate(measures, clusters, seed)
     return {
-        **{name: _shown(one.value) for name, one in estimates.items()},
+        **{name: _rounded(e.value) for name, e in estimates.items()},
         "queries": len(measures),
-        "intervals": {n: [_shown(e.low), _shown(e.high)] for n, e in estimates.items()},
+        "intervals": {n: [_rounded(e.low), _rounded(e.high)] for n, e in estimates.items()},
     }
 
 
-def _shown(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     return None if value >= FAR / 2 else round(value, 5)
 
 
@@ -98,14 +98,14 @@ def estimate(
 
 
 def compare(
-    one: Measures, other: Measures, clusters: Ints | None = None, seed: int = 0
+    first: Measures, other: Measures, clusters: Ints | None = None, seed: int = 0
 ) -> dict[str, Difference]:
-    """`one` less `other`, on the same queries in the same order, for each measure."""
-    if len(one) != len(other):
-        raise ValueError(f"{len(one)} queries against {len(other)}: they must be the same")
-    members = _numbered(clusters, len(one))
-    values = np.stack([one.by_query[n] - other.by_query[n] for n in one.by_query], axis=1)
-    return paired(values, tuple(one.by_query), members, seed)
+    """`first` less `other`, on the same queries in the same order, for each measure."""
+    if len(first) != len(other):
+        raise ValueError(f"{len(first)} queries against {len(other)}: they must be the same")
+    members = _numbered(clusters, len(first))
+    values = np.stack([first.by_query[n] - other.by_query[n] for n in first.by_query], axis=1)
+    return paired(values, tuple(first.by_query), members, seed)
 
 
 def paired(

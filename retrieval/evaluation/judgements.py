@@ -57,8 +57,8 @@ def read_judgements(path: Path, queries: Path | None = None) -> Judgements:
     if path.suffix.lower() in TABLES:
         return _from_table(path)
     relevance, rejects = _read_qrels(path)
-    said = _read_queries(queries) if queries else {}
-    missing = [query for query in relevance if query not in said] if said else []
+    texts = _read_queries(queries) if queries else {}
+    missing = [query for query in relevance if query not in texts] if texts else []
     rejects += [
         Reject(None, query, "query", "", f"{queries} does not say what was asked")
         for query in missing
@@ -69,7 +69,7 @@ def read_judgements(path: Path, queries: Path | None = None) -> Judgements:
             f"{path} has no usable judgement ({len(rejects)} rejected); give a table with columns "
             "query,product_id or TREC qrels: lines of `query-id 0 product-id relevance`"
         )
-    return Judgements(said, kept, tuple(rejects))
+    return Judgements(texts, kept, tuple(rejects))
 
 
 def read_run(path: Path) -> Run:
@@ -122,7 +122,7 @@ def _from_table(path: Path) -> Judgements:
         raise SourceError(f"{path} has no column {missing}; name one so in its header")
     grade_column = find_column(table.columns, GRADE_COLUMNS)
     count_column = find_column(table.columns, COUNT_COLUMNS)
-    given: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     rejects: list[Reject] = []
     for item in table.rows():
         if isinstance(item, Reject):
@@ -131,21 +131,22 @@ def _from_table(path: Path) -> Judgements:
         row, cells = item
         asked = " ".join(str(cells.get(query_column) or "").split())
         product = str(cells.get(product_column) or "").strip()
-        said = cells.get(grade_column or count_column or "", 1)
+        cell = cells.get(grade_column or count_column or "", 1)
         try:
-            amount = float(said)
+            amount = float(cell)
         except (TypeError, ValueError):
             amount = float("nan")
         if not asked or not product or not abs(amount) < float("inf"):
-            rejects.append(_fault(row, asked, product, said, grade_column or count_column))
+            rejects.append(_fault(row, asked, product, cell, grade_column or count_column))
         elif grade_column:
-            given[asked][product] = max(amount, given[asked].get(product, amount))
+            totals[asked][product] = max(amount, totals[asked].get(product, amount))
         else:
-            given[asked][product] += amount
-    if not given:
+            totals[asked][product] += amount
+    if not totals:
         raise SourceError(f"{path} has no usable row ({len(rejects)} rejected)")
     relevance = {
-        asked: dict(found) if grade_column else _grades(found) for asked, found in given.items()
+        asked: dict(amounts) if grade_column else _grades(amounts)
+        for asked, amounts in totals.items()
     }
     ids = {asked: f"q{number}" for number, asked in enumerate(relevance, start=1)}
     return Judgements(
@@ -155,9 +156,9 @@ def _from_table(path: Path) -> Judgements:
     )
 
 
-def _fault(row: int, asked: str, product: str, said: object, column: str | None) -> Reject:
+def _fault(row: int, asked: str, product: str, cell: object, column: str | None) -> Reject:
     if asked and product:
-        return Reject(row, product, column or "", str(said)[:100], "not a number; correct it")
+        return Reject(row, product, column or "", str(cell)[:100], "not a number; correct it")
     missing = "product id" if asked else "query"
     return Reject(row, product or None, "row", "", f"lacks the {missing}; fill it in")
 
@@ -190,16 +191,16 @@ def _read_queries(path: Path) -> dict[str, str]:
         if key is None or text is None:
             raise SourceError(f"{path} has no columns `query_id` and `query`")
         rows = [item[1] for item in table.rows() if not isinstance(item, Reject)]
-        said = {str(cells.get(key) or ""): str(cells.get(text) or "").strip() for cells in rows}
-        return {query: words for query, words in said.items() if query and words}
-    said = {}
+        queries = {str(cells.get(key) or ""): str(cells.get(text) or "").strip() for cells in rows}
+        return {query: words for query, words in queries.items() if query and words}
+    queries = {}
     for line in _lines(path):
         key, tab, text = line.partition("\t")
         if tab and text.strip():
-            said[key.strip()] = text.strip()
-    if not said:
+            queries[key.strip()] = text.strip()
+    if not queries:
         raise SourceError(f"{path} has no line of `query-id<TAB>text`")
-    return said
+    return queries
 
 
 def _fields(path: Path) -> list[tuple[int, list[str]]]:

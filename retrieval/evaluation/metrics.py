@@ -139,8 +139,8 @@ def measure_run(
     full = np.zeros(len(queries))
     rank = np.full(len(queries), NEVER, dtype=np.int64)
     for row, query in enumerate(queries):
-        found = run.get(query, {})
-        order = sorted(found, key=lambda document: (found[document], document), reverse=True)
+        scores = run.get(query, {})
+        order = sorted(scores, key=lambda document: (scores[document], document), reverse=True)
         relevance = [max(0.0, judgements[query].get(document, 0)) for document in order]
         hits = [place for place, gain in enumerate(relevance, start=1) if gain]
         if hits:
@@ -182,8 +182,8 @@ def _measure_scores(
         ranks = 1 + place + ((wrong[rows] > reached) | before).sum(axis=1)
         if place == 0:
             rank[rows] = ranks
-        shown = ranks <= NDCG_DEPTH
-        gains[rows[shown], ranks[shown] - 1] = 1
+        counted = ranks <= NDCG_DEPTH
+        gains[rows[counted], ranks[counted] - 1] = 1
     ideal = np.array([_DISCOUNTS[: min(len(c), NDCG_DEPTH)].sum() for c in relevant])
     return _from_gains(gains, ideal, rank)
 

@@ -64,19 +64,19 @@ def recall_curves(ranks: Mapping[str, Ints], title: str) -> str:
 
 def category_bars(categories: Mapping[str, Mapping[str, Any]], measure: str = "R@10") -> str:
     """A measure by category with its 95 % interval, the best on top."""
-    shown = sorted(categories.items(), key=lambda item: item[1][measure])[-SHOWN_CLASSES:]
+    listed = sorted(categories.items(), key=lambda item: item[1][measure])[-SHOWN_CLASSES:]
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(6.6, 0.9 + 0.28 * len(shown)), layout="constrained")
+        figure = Figure(figsize=(6.6, 0.9 + 0.28 * len(listed)), layout="constrained")
         axes = figure.add_subplot()
-        values = np.array([found[measure] for _, found in shown])
-        bounds = np.array([found["intervals"][measure] for _, found in shown])
+        values = np.array([measures[measure] for _, measures in listed])
+        bounds = np.array([measures["intervals"][measure] for _, measures in listed])
         errors = np.abs(bounds.T - values)
-        axes.barh(range(len(shown)), values, color=COLOURS[0], alpha=0.8, height=0.7)
+        axes.barh(range(len(listed)), values, color=COLOURS[0], alpha=0.8, height=0.7)
         axes.errorbar(
-            values, range(len(shown)), xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2
+            values, range(len(listed)), xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2
         )
-        names = [f"{_short(name)} ({found['queries']})" for name, found in shown]
-        axes.set_yticks(range(len(shown)), names)
+        names = [f"{_short(name)} ({measures['queries']})" for name, measures in listed]
+        axes.set_yticks(range(len(listed)), names)
         axes.set_xlim(0, 1)
         axes.set_xticks(np.linspace(0, 1, 6), [f"{share:.0%}" for share in np.linspace(0, 1, 6)])
         axes.set_xlabel(f"{measure}, text to image")
@@ -85,8 +85,8 @@ def category_bars(categories: Mapping[str, Mapping[str, Any]], measure: str = "R
 
 def confusion_plot(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> str:
     """Which classes are taken for which: rows are the truth and sum to one."""
-    shown = np.asarray(counts[:SHOWN_CLASSES, :SHOWN_CLASSES], dtype=np.float64)
-    shares = shown / np.maximum(counts[:SHOWN_CLASSES].sum(axis=1, keepdims=True), 1)
+    listed = np.asarray(counts[:SHOWN_CLASSES, :SHOWN_CLASSES], dtype=np.float64)
+    shares = listed / np.maximum(counts[:SHOWN_CLASSES].sum(axis=1, keepdims=True), 1)
     names = [_short(name) for name in classes[:SHOWN_CLASSES]]
     size = 2.2 + 0.27 * len(names)
     with matplotlib.rc_context(_STYLE):
@@ -117,10 +117,10 @@ def latency_bars(latencies: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
         figure = Figure(figsize=(5.6, 3.0), layout="constrained")
         axes = figure.add_subplot()
         width = 0.8 / len(latencies)
-        for number, (name, found) in enumerate(latencies.items()):
+        for number, (name, times) in enumerate(latencies.items()):
             at = np.arange(len(kinds)) + number * width
-            middle = np.array([found[kind]["p50"] for kind in kinds])
-            above = np.array([found[kind]["p95"] for kind in kinds]) - middle
+            middle = np.array([times[kind]["p50"] for kind in kinds])
+            above = np.array([times[kind]["p95"] for kind in kinds]) - middle
             colour = COLOURS[number % len(COLOURS)]
             axes.bar(at, middle, width * 0.9, color=colour, label=_short(name))
             axes.errorbar(at, middle, yerr=[above * 0, above], fmt="none", ecolor=INK, capsize=3)

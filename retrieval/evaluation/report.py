@@ -72,34 +72,34 @@ def write_report(path: Path, evaluation: Evaluation) -> None:
 
 def _plots(evaluation: Evaluation) -> dict[str, str]:
     first = evaluation.models[0]
-    shown = {
+    drawn = {
         name: plots.recall_curves(
             {model.label: model.directions[name].plain.rank for model in evaluation.models},
             name.replace("_", " "),
         )
         for name in first.directions
     }
-    shown["latency"] = plots.latency_bars(
+    drawn["latency"] = plots.latency_bars(
         {model.label: model.costs["latency_ms"] for model in evaluation.models}
     )
     categories = first.directions["text_to_image"].as_dict().get("by_category")
     if categories:
-        shown["categories"] = plots.category_bars(categories)
+        drawn["categories"] = plots.category_bars(categories)
     if first.zero_shot is not None:
-        shown["confusion"] = plots.confusion_plot(
+        drawn["confusion"] = plots.confusion_plot(
             first.zero_shot.confusion(), first.zero_shot.classes
         )
-    return shown
+    return drawn
 
 
 def _misses(model: ModelEvaluation, direction: str) -> list[Miss]:
     """The queries whose right answer came latest, a few of each category."""
-    found = model.directions[direction]
+    result = model.directions[direction]
     taken: Counter[str | None] = Counter()
     misses: list[Miss] = []
-    for query in np.argsort(-found.plain.rank, kind="stable").tolist():
-        rank = int(found.plain.rank[query])
-        category = found.categories[query]
+    for query in np.argsort(-result.plain.rank, kind="stable").tolist():
+        rank = int(result.plain.rank[query])
+        category = result.categories[query]
         if rank <= CAME or len(misses) == MISSES:
             break
         if taken[category] < MISSES_A_CATEGORY:
@@ -116,24 +116,22 @@ def _miss(
     asked, gallery = (
         (embedded.texts, embedded.photos) if from_text else (embedded.photos, embedded.texts)
     )
-    relevant = (embedded.given.photos_of_texts if from_text else embedded.given.texts_of_photos)(
-        duplicates=False
-    )[query]
+    pairs = embedded.evaluation_set
+    relevant = (pairs.photos_of_texts if from_text else pairs.texts_of_photos)(duplicates=False)
     scores = gallery @ asked[query]
     came = np.argsort(-scores, kind="stable")[:CAME].tolist()
-    right = sorted(relevant.tolist(), key=lambda row: -scores[row])[:CAME]
+    right = sorted(relevant[query].tolist(), key=lambda row: -scores[row])[:CAME]
 
-    def shown(row: int, photo: bool, cosine: float) -> Shown:
-        given = embedded.given
+    def item(row: int, photo: bool, cosine: float) -> Shown:
         if photo:
-            return Shown(_thumbnail(given.base, given.photos[row]), given.photos[row], cosine)
-        return Shown(None, given.texts[row], cosine)
+            return Shown(_thumbnail(pairs.base, pairs.photos[row]), pairs.photos[row], cosine)
+        return Shown(None, pairs.texts[row], cosine)
 
     return Miss(
-        asked=shown(query, not from_text, 1.0),
+        asked=item(query, not from_text, 1.0),
         category=category,
-        came=tuple(shown(row, from_text, float(scores[row])) for row in came),
-        right=tuple(shown(row, from_text, float(scores[row])) for row in right),
+        came=tuple(item(row, from_text, float(scores[row])) for row in came),
+        right=tuple(item(row, from_text, float(scores[row])) for row in right),
         rank=rank,
     )
 

@@ -37,11 +37,13 @@ class SearchEvaluation:
         return {
             "queries": len(self.measures[first]),
             "unknown_products": len(self.unknown),
-            "systems": {name: summarise(one) for name, one in self.measures.items()},
+            "systems": {name: summarise(measures) for name, measures in self.measures.items()},
             "difference": {
                 f"{first} - {other}": {
-                    measure: one.as_dict()
-                    for measure, one in compare(self.measures[first], self.measures[other]).items()
+                    measure: difference.as_dict()
+                    for measure, difference in compare(
+                        self.measures[first], self.measures[other]
+                    ).items()
                 }
                 for other in others
             },
@@ -76,8 +78,8 @@ def judge_searches(
     with progress.task("searching", len(queries) * len(MODES)) as task:
         for mode in MODES:
             for query in queries:
-                found = searcher.search(judgements.queries[query], mode=mode, limit=DEPTH)
-                rankings[mode][query] = [hit.id for hit in found]
+                result = searcher.search(judgements.queries[query], mode=mode, limit=DEPTH)
+                rankings[mode][query] = [hit.id for hit in result]
                 task.advance()
     return SearchEvaluation(
         judgements,
@@ -92,8 +94,8 @@ def judge_run(name: str, run: Run, judgements: Judgements) -> SearchEvaluation:
     if not judged_queries(judgements.relevance):
         raise QueryError("no judgement is above 0: nothing is right")
     rankings = {
-        query: sorted(found, key=lambda d: (found[d], d), reverse=True)
-        for query, found in run.items()
+        query: sorted(scores, key=lambda d: (scores[d], d), reverse=True)
+        for query, scores in run.items()
     }
     return SearchEvaluation(
         judgements, {name: measure_run(judgements.relevance, run)}, {name: rankings}, ()
@@ -102,6 +104,6 @@ def judge_run(name: str, run: Run, judgements: Judgements) -> SearchEvaluation:
 
 def _scored(rankings: Mapping[str, Sequence[str]]) -> Run:
     return {
-        query: {product: float(len(found) - rank) for rank, product in enumerate(found)}
-        for query, found in rankings.items()
+        query: {product: float(len(products) - rank) for rank, product in enumerate(products)}
+        for query, products in rankings.items()
     }

@@ -79,8 +79,8 @@ def read_templates(path: Path) -> tuple[str, ...]:
     templates = tuple(line for line in lines if line)
     wrong = next((line for line in templates if "{}" not in line), None)
     if not templates or wrong is not None:
-        shown = f"{wrong!r} has no" if wrong is not None else "no line has a"
-        raise SourceError(f"{path}: {shown} {{}} for the name of the class to stand in")
+        fault = f"{wrong!r} has no" if wrong is not None else "no line has a"
+        raise SourceError(f"{path}: {fault} {{}} for the name of the class to stand in")
     return templates
 
 
@@ -101,8 +101,8 @@ def classify(
         return None
     classes = tuple(sorted(counts, key=lambda name: (-counts[name], name)))
     number = {name: i for i, name in enumerate(classes)}
-    said = spoken(classes)
-    prompts = [template.replace("{}", name) for name in said for template in templates]
+    names = spoken(classes)
+    prompts = [template.replace("{}", name) for name in names for template in templates]
     vectors = encoder.encode_texts(prompts).reshape(len(classes), len(templates), -1)
     scores = photos[named] @ normalise(vectors.mean(axis=1)).T
     guesses = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]

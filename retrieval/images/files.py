@@ -43,24 +43,24 @@ def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def find_image(base: Path, said: str) -> Path:
-    """The file that a source means by `said`, relative to `base`.
+def find_image(base: Path, written: str) -> Path:
+    """The file that a source means by `written`, relative to `base`.
 
     Where there is none, the spellings are tried that moving a catalog between systems leaves
     behind: Windows separators, other Unicode compositions, percent signs. Not found at all, the
     path comes back as it was said.
     """
-    plain = base / said
-    for candidate in _spellings(said):
+    plain = base / written
+    for candidate in _spellings(written):
         with contextlib.suppress(OSError, ValueError):
             if (base / candidate).exists():
                 return base / candidate
     return plain
 
 
-def _spellings(said: str) -> Iterator[str]:
-    yield said
-    slashes = said.replace("\\", "/")
+def _spellings(written: str) -> Iterator[str]:
+    yield written
+    slashes = written.replace("\\", "/")
     for spelling in (slashes, urllib.parse.unquote(slashes)):
         yield spelling
         yield unicodedata.normalize("NFC", spelling)

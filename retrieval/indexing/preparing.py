@@ -123,14 +123,14 @@ class SourceReader:
         inputs: dict[str, ModelInput] = {}
         decoded = 0
         rejects = list(record.rejects)
-        for said in record.images:
+        for written in record.images:
             try:
-                image, square = self._look_at(record.base, said, by_path, by_file)
+                image, square = self._look_at(record.base, written, by_path, by_file)
             except ImageError as error:
-                rejects.append(Reject(record.row, record.key, "image", said[:200], str(error)))
+                rejects.append(Reject(record.row, record.key, "image", written[:200], str(error)))
                 continue
             images.append(image)
-            decoded += not any(image.content_hash == one.content_hash for one in known)
+            decoded += not any(image.content_hash == earlier.content_hash for earlier in known)
             if square is not None:
                 inputs[image.content_hash] = square
         touched = stored is None or _differs(record, stored, images)
@@ -152,11 +152,11 @@ class SourceReader:
     def _look_at(
         self,
         base: Path,
-        said: str,
+        written: str,
         by_path: dict[str, StoredImage],
         by_file: dict[str, StoredImage],
     ) -> tuple[StoredImage, ModelInput | None]:
-        path = find_image(base, said)
+        path = find_image(base, written)
         relative = self._relative(path)
         known = by_path.get(relative)
         seen_at = time.time_ns()

@@ -51,14 +51,14 @@ def guess_mapping(columns: Iterable[str]) -> dict[str, list[str]]:
     mapping: dict[str, list[str]] = {}
     taken: set[str] = set()
     for field in FIELDS:
-        found: list[str] = []
+        chosen: list[str] = []
         for alias in ALIASES[field]:
             for column, name in names.items():
                 numbered = field == "image" and re.fullmatch(rf"{alias}_?\d+", name)
                 if column not in taken and (name == alias or numbered):
-                    found.append(column)
-        if found:
-            mapping[field] = found if field == "image" else found[:1]
+                    chosen.append(column)
+        if chosen:
+            mapping[field] = chosen if field == "image" else chosen[:1]
             taken.update(mapping[field])
     if "image" in mapping:
         mapping["image"] = _photos_only(mapping["image"], names)
@@ -74,7 +74,7 @@ def apply_map(
         SourceError: an unknown field, or a column that the source does not have.
     """
     columns = list(columns)
-    mapping = {field: list(found) for field, found in guessed.items()}
+    mapping = {field: list(names) for field, names in guessed.items()}
     for field, column in wanted.items():
         if field not in FIELDS:
             raise SourceError(f"--map: there is no field {field!r}; fields: {', '.join(FIELDS)}")
@@ -93,9 +93,9 @@ def apply_map(
 def check_mapping(mapping: Mapping[str, list[str]], columns: Iterable[str]) -> None:
     """Raises SourceError where no column could be a title, a description or a photo."""
     if not any(mapping.get(field) for field in ("title", "description", "image")):
-        shown = ", ".join(_printable(column) for column in list(columns)[:12])
+        listed = ", ".join(_printable(column) for column in list(columns)[:12])
         raise SourceError(
-            f"no column looks like a title, a description or an image (columns: {shown}); "
+            f"no column looks like a title, a description or an image (columns: {listed}); "
             "name them with --map title=COLUMN,image=COLUMN"
         )
 

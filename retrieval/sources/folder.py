@@ -33,9 +33,9 @@ class ImageFolder:
         for number, path in enumerate(self._images(), start=1):
             name = path.relative_to(self.path).as_posix()
             if not is_unicode(name):
-                shown = name.encode("utf-8", "replace").decode()
+                printable = name.encode("utf-8", "replace").decode()
                 reason = "the file name is not valid UTF-8; rename the file"
-                yield Reject(number, None, "image", shown, reason)
+                yield Reject(number, None, "image", printable, reason)
                 continue
             cells: dict[str, Any] = {
                 "id": _key_of(name),

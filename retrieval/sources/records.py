@@ -103,8 +103,8 @@ class RowReader:
         if key:
             return key
         # Without an id the same title and photo are the same product in the next run, too.
-        said = [self._first(cells, name) for name in ("title", "image", "description")]
-        return "auto-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+        values = [self._first(cells, name) for name in ("title", "image", "description")]
+        return "auto-" + hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
     def _first(self, cells: Mapping[str, Any], name: str) -> str:
         for column in self.mapping.get(name, ()):
@@ -130,13 +130,13 @@ class RowReader:
     def _price(
         self, row: int, key: str, cells: Mapping[str, Any], rejects: list[Reject]
     ) -> float | None:
-        said = self._first(cells, "price")
-        if not said:
+        text = self._first(cells, "price")
+        if not text:
             return None
-        price = parse_price(said)
+        price = parse_price(text)
         if price is None:
             reason = "is not a price; the product is indexed without one"
-            rejects.append(Reject(row, key, "price", _short(said), reason))
+            rejects.append(Reject(row, key, "price", _short(text), reason))
         return price
 
     @staticmethod

@@ -176,15 +176,15 @@ class JsonlTable:
 
 
 def _json_row(number: int, line: bytes) -> Row | Reject:
-    shown = line[:100].decode("utf-8", "replace").strip()
+    start = line[:100].decode("utf-8", "replace").strip()
     try:
         value = json.loads(line)
     except UnicodeDecodeError:
         return Reject(number, None, "row", "", "the line is not valid UTF-8")
     except (ValueError, RecursionError) as error:
-        return Reject(number, None, "row", shown, f"the line is not JSON ({one_line(error, 200)})")
+        return Reject(number, None, "row", start, f"the line is not JSON ({one_line(error, 200)})")
     if not isinstance(value, dict):
-        return Reject(number, None, "row", shown, "the line is not a JSON object")
+        return Reject(number, None, "row", start, "the line is not a JSON object")
     return number, value
 
 
@@ -260,7 +260,7 @@ def guess_delimiter(sample: str, default: str) -> str:
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][: SAMPLE_ROWS + 1]
         header, body = rows[0], rows[1:-1] or rows[1:]
         even = sum(len(row) == len(header) for row in body) / max(1, len(body))
-        known = sum(len(found) for found in guess_mapping(header).values())
+        known = sum(len(columns) for columns in guess_mapping(header).values())
         return known, even, len(header), delimiter == default
 
     try:

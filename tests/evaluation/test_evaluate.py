@@ -83,7 +83,7 @@ def test_recall_is_what_counting_by_hand_gives(
     embedded = made.embedded
     cosines = np.round(embedded.texts @ embedded.photos.T, 6)
     hits = 0
-    for text, photo in embedded.given.links:
+    for text, photo in embedded.evaluation_set.links:
         better = (cosines[text] > cosines[text, photo]).sum()
         hits += better < 5
     assert made.directions["text_to_image"].as_dict()["R@5"] == pytest.approx(hits / 21, abs=1e-5)
@@ -107,7 +107,7 @@ def test_any_of_several_photos_is_right_and_equal_texts_are_no_error(
             ],
         )
     )
-    given = embed(given, tiny_encoder, load_settings(index=tmp_path / "i"), Quiet()).given
+    given = embed(given, tiny_encoder, load_settings(index=tmp_path / "i"), Quiet()).evaluation_set
     assert given.texts == ("two photos", "same words", "same words", "other words")
 
     def photos(rows: Any) -> list[list[str]]:
@@ -345,6 +345,6 @@ def test_vectors_that_an_index_holds_are_not_made_again(
     given = read_pairs(write(shop.folder / "pairs.csv", rows))
     embedded = embed(given, tiny_encoder, settings, Quiet())
     assert embedded.texts_per_second is None and embedded.images_per_second
-    assert json.dumps(embedded.given.photo_keys[0]) and len(embedded.photos) == 20
+    assert json.dumps(embedded.evaluation_set.photo_keys[0]) and len(embedded.photos) == 20
     found = retrieval.open(index).search(image=shop.folder / rows[3]["image"])
     assert found[0].id == "P-003"

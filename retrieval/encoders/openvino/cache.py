@@ -72,7 +72,7 @@ def export_folder(name: ModelName, settings: Settings) -> Path:
     cache = settings.cache or user_cache_path("retrieval")
     told = {
         "format": FORMAT,
-        "model": name.given if name.folder is None else _files(name.folder),
+        "model": name.written if name.folder is None else _files(name.folder),
         "versions": [version(package) for package in ("open_clip_torch", "openvino", "torch")],
         "precision": settings.precision,
     }
@@ -118,6 +118,6 @@ def write_meta(folder: Path, export: Export) -> None:
 
 def _files(folder: Path) -> list[tuple[str, int, int]]:
     """The files of a local model: a model that is put in its place is another one."""
-    found = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
-    stats = [(path, path.stat()) for path in found]
+    files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    stats = [(path, path.stat()) for path in files]
     return [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in stats]

@@ -167,16 +167,16 @@ def _checked(encoder: OpenClipEncoder, folder: Path, export: Export, wanted: str
     seen, read = encoder.encode_images(inputs), encoder.encode_texts(PHRASES)
     for precision in _precisions(wanted):
         fast = OpenVinoEncoder(encoder.name, folder, replace(export, precision=precision))
-        found = {
+        overlaps = {
             "images": neighbour_overlap(seen, fast.encode_images(inputs)),
             "texts": neighbour_overlap(read, fast.encode_texts(PHRASES)),
         }
-        if all(_is_near(one) for one in found.values()):
-            check = {side: asdict(one) for side, one in found.items()}
+        if all(_is_near(near) for near in overlaps.values()):
+            check = {side: asdict(near) for side, near in overlaps.items()}
             return replace(export, precision=precision, check=check)
     told = ", ".join(
-        f"{side} have a cosine of {one.cosine} and keep {one.overlap:.0%} of their neighbours"
-        for side, one in found.items()
+        f"{side} have a cosine of {near.cosine} and keep {near.overlap:.0%} of their neighbours"
+        for side, near in overlaps.items()
     )
     raise EncoderError(f"its vectors are not those of the model: {told}")
 
@@ -188,10 +188,10 @@ def _precisions(wanted: str) -> list[str]:
     return ["bf16", "f32"] if bf16_runs_here() else ["f32"]
 
 
-def _is_near(found: NeighbourOverlap) -> bool:
-    if found.cosine >= SAME_COSINE:
+def _is_near(near: NeighbourOverlap) -> bool:
+    if near.cosine >= SAME_COSINE:
         return True
-    return found.cosine >= LEAST_COSINE and found.overlap >= LEAST_OVERLAP
+    return near.cosine >= LEAST_COSINE and near.overlap >= LEAST_OVERLAP
 
 
 def probes() -> list[Image.Image]:

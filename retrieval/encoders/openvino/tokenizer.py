@@ -87,8 +87,8 @@ class ClipTokenizer:
         cleaned = _SPACE.sub(" ", unescaped).strip().lower()
         pieces = _PIECES.findall(cleaned)
         encoded = self._tokenizer.encode(pieces, is_pretokenized=True, add_special_tokens=False)
-        found: list[int] = encoded.ids
-        return found
+        ids: list[int] = encoded.ids
+        return ids
 
     def count(self, text: str) -> int:
         """Tokens of a text, without those for its start and end."""
