@@ -46,6 +46,29 @@ class HitOut(BaseModel):
     weak: bool
 
 
+class ValueOut(BaseModel):
+    """A value, and how many of the best products have it."""
+
+    value: str
+    count: int
+
+
+class RangeOut(BaseModel):
+    """From one sum to another, both included; null is without a bound."""
+
+    low: float | None = Field(None, alias="from")
+    high: float | None = Field(None, alias="to")
+    count: int
+
+
+class FacetOut(BaseModel):
+    """What a search can be narrowed down by: values, or of a number its ranges."""
+
+    field: str
+    values: list[ValueOut] | None = None
+    ranges: list[RangeOut] | None = None
+
+
 class ResultOut(BaseModel):
     """A page of results; photos are named by where this server shows them."""
 
@@ -56,6 +79,7 @@ class ResultOut(BaseModel):
     total: int
     generation: int
     results: list[HitOut]
+    facets: list[FacetOut] | None = Field(None, description="where `facets=1` asked for them")
 
 
 class ProductOut(BaseModel):

@@ -49,6 +49,17 @@ def test_search_answers_as_the_command_line_does(client: Any, catalog: Any) -> N
     assert made["results"][0]["score"] == here["results"][0]["score"]
 
 
+def test_facets_are_told_where_they_are_asked_for(client: Any, catalog: Any) -> None:
+    answer = client.get("/api/v1/search?q=mug&category=mugs&facets=1").get_json()
+    here = catalog.search("mug", where={"category": "mugs"}, facets=True)
+    assert answer["facets"] == here.facets.as_list()
+    counts = {entry["field"]: entry.get("values") for entry in answer["facets"]}
+    assert len(counts["category"]) == 4, "the other categories stay to be chosen"
+    assert "facets" not in client.get("/api/v1/search?q=mug").get_json()
+    typed = client.get("/api/v1/search?q=mug&where=category%3Dmugs&facets=1").get_json()
+    assert "category" not in {entry["field"] for entry in typed["facets"]}, "never lifted"
+
+
 def test_no_path_of_the_server_is_told(client: Any, shop: Shop, index: Path) -> None:
     told = client.get("/api/v1/search?q=mug").get_data(as_text=True)
     told += client.get("/api/v1/products/P-003").get_data(as_text=True)

@@ -51,6 +51,22 @@ def test_it_answers_as_the_catalog_itself(remote: Client, local: Any, asked: Any
     assert there[0].matched.kind == here[0].matched.kind
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"where": {"category": "Chairs", "material": ["oak", "walnut"]}},
+        {"where": {"price": {">=": 50, "<=": 400}}, "within": ["category!=Sofas"]},
+        {"where": ["price<300", "brand!=Tarn"], "limit": 3, "offset": 5},
+    ],
+    ids=str,
+)
+def test_facets_are_those_of_the_catalog_itself(remote: Client, local: Any, asked: Any) -> None:
+    here, there = (at.search("chair", facets=True, **asked) for at in (local, remote))
+    assert here.facets == there.facets and here.facets.fields
+    assert [hit.id for hit in here] == [hit.id for hit in there]
+    assert remote.search("chair", **asked).facets is None
+
+
 @pytest.mark.parametrize("photo", [VASE, str(VASE), VASE.read_bytes(), "picture"], ids=type)
 def test_photos_are_sent_whatever_they_are(remote: Client, photo: Any) -> None:
     image = Image.open(VASE) if photo == "picture" else photo
