@@ -38,7 +38,7 @@ FOLDS = 5
 JUDGED_QUERIES = 2_000
 CONTRAST, CLOSED = "contrastive", "closed form"
 DIRECTIONS = ("text_to_image", "image_to_text")
-Products = npt.NDArray[np.bool_]
+ProductFlags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Ada
             held_out = fold == number
             stops = fold == (number + 1) % FOLDS
 
-            def judge(adapter: Adapter, stops: Products = stops) -> float:
+            def judge(adapter: Adapter, stops: ProductFlags = stops) -> float:
                 return _mean_mrr(_score(pairs, adapter, stops, neighbours=False))
 
             for name, fit in _fits(pairs, ~(held_out | stops), judge, task).items():
@@ -241,7 +241,7 @@ def _fit_and_judge(pairs: Pairs, report: AdaptReport, progress: Progress) -> Ada
         ).adapter
 
 
-def _fits(pairs: Pairs, train: Products, judge: Judge, task: Task) -> dict[str, FittedAdapter]:
+def _fits(pairs: Pairs, train: ProductFlags, judge: Judge, task: Task) -> dict[str, FittedAdapter]:
     from retrieval.adaptation import fitting
 
     closed = fitting.closed_form(pairs, train)
@@ -302,7 +302,7 @@ def _adopt(
 def _score(
     pairs: Pairs,
     adapter: Adapter | None,
-    products: Products | None = None,
+    products: ProductFlags | None = None,
     *,
     neighbours: bool = True,
 ) -> FoldScores:

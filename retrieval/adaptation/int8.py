@@ -104,10 +104,10 @@ def quantize(
     if out.exists() and any(out.iterdir()) and not (out / META).exists():
         raise SourceError(f"{out} is there and holds no model; name a folder that is not there yet")
     generation = open_storage(settings.index, settings).current()
-    given = photos_with_texts(generation, settings.index, "title")
-    if len(given.photos) < LEAST_PHOTOS:
+    evaluation_set = photos_with_texts(generation, settings.index, "title")
+    if len(evaluation_set.photos) < LEAST_PHOTOS:
         raise SourceError(
-            f"{settings.index} has {len(given.photos)} photos with titles; "
+            f"{settings.index} has {len(evaluation_set.photos)} photos with titles; "
             f"it takes {LEAST_PHOTOS} to judge by"
         )
     model = name_from_here(generation.manifest.model, settings.index)
@@ -116,7 +116,7 @@ def quantize(
         before = load_encoder(model, fitted, bulk=True)
     if not isinstance(before, OpenVinoEncoder) or before.export.quantized:
         raise EncoderError(f"{model} is run by {before.backend}; int8 is made of OpenVINO's form")
-    judge = _Judge(given, before, fitted, progress, keep)
+    judge = _Judge(evaluation_set, before, fitted, progress, keep)
     report = QuantizeReport(model, len(judge.sample.photos), len(judge.sample.texts))
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))

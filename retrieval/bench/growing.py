@@ -90,12 +90,12 @@ def _one_size(
         index_type=report.index_type,
     )
     yield once("publish after a change", case, "retrieval", "s", _change(here, progress))
-    found = _opened(folder)
-    yield once("open an index", case, "retrieval", "s", found["open"])
-    yield once("first search after opening", case, "retrieval", "s", found["first search"])
+    measured = _opened(folder)
+    yield once("open an index", case, "retrieval", "s", measured["open"])
+    yield once("first search after opening", case, "retrieval", "s", measured["first search"])
     for kind in ("by words", "by likeness", "filtered"):
-        yield once(f"whole search, {kind}", case, "retrieval", "ms", found[kind])
-    yield once("memory of a searching process", case, "retrieval", "MB", found["peak"])
+        yield once(f"whole search, {kind}", case, "retrieval", "ms", measured[kind])
+    yield once("memory of a searching process", case, "retrieval", "MB", measured["peak"])
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     yield once("disk, two generations", case, "retrieval", "MB", size)
 
@@ -110,5 +110,5 @@ def _change(settings: Settings, progress: Progress) -> float:
 def _opened(index: Path) -> dict[str, Any]:
     command = [sys.executable, "-c", _OPENED, str(index)]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
-    return found
+    measured: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
+    return measured

@@ -21,8 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 CUTOFFS = (1, 5, 10)
 NDCG_DEPTH = 10
-NEIGHBOURS = 5
-SHARE = f"same category@{NEIGHBOURS}"
+SAME_CATEGORY_AT = 5
+SHARE = f"same category@{SAME_CATEGORY_AT}"
 MEASURES = (*(f"R@{k}" for k in CUTOFFS), "MRR", "nDCG@10")
 FULL_DEPTH = 5
 FULL = f"full@{FULL_DEPTH}"
@@ -93,8 +93,8 @@ def same_category(
     labels: Sequence[str | None],
     asked: npt.NDArray[np.intp] | None = None,
 ) -> Floats | None:
-    """Category precision of photo to photo: of each labelled photo, the share of its NEIGHBOURS
-    nearest that are of its label. Photos of the same product are no find, and left out.
+    """Category precision of photo to photo: of each labelled photo, the share of those nearest to
+    it, SAME_CATEGORY_AT of them, that are of its label. Photos of the same product are left out.
 
     Args:
         photos: (n, d), rows of length 1.
@@ -115,7 +115,7 @@ def same_category(
         part = rows[start : start + ROWS_AT_ONCE]
         cosines = photos[part] @ photos.T
         cosines[owners[part][:, None] == owners[None]] = -np.inf
-        k = min(NEIGHBOURS, cosines.shape[1] - 1)
+        k = min(SAME_CATEGORY_AT, cosines.shape[1] - 1)
         nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         others = np.take_along_axis(cosines, nearest, axis=1) > -np.inf
         same = others & (named[nearest] == named[part][:, None])

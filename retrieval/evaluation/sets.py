@@ -119,14 +119,14 @@ def read_pairs(path: Path) -> EvaluationSet:
             builder.rejects.append(item)
             continue
         row, cells = item
-        said = [part.strip() for part in str(cells.get(image) or "").split("|")]
+        paths = [part.strip() for part in str(cells.get(image) or "").split("|")]
         words = " ".join(str(cells.get(text) or "").split())
-        if not any(said) or not words:
-            lacking = image if not any(said) else text
+        if not any(paths) or not words:
+            lacking = image if not any(paths) else text
             builder.rejects.append(Reject(row, None, lacking, "", "the cell is empty; fill it"))
             continue
         named = str(cells.get(label) or "").strip() if label else ""
-        builder.add(row, words, [part for part in said if part], named or None)
+        builder.add(row, words, [part for part in paths if part], named or None)
     return builder.built(path)
 
 
@@ -169,8 +169,8 @@ def connected(count: int, links: npt.NDArray[np.intp]) -> Ints:
             item = parent[item]
         return item
 
-    for one, other in links.tolist():
-        parent[root(one)] = root(other)
+    for item, other in links.tolist():
+        parent[root(item)] = root(other)
     return np.array([root(item) for item in range(count)], dtype=np.int64)
 
 
@@ -226,5 +226,5 @@ def _relevant(
     for source, targets in enumerate(own):
         for target in targets:
             by_key[from_keys[source]].update(same[to_keys[target]])
-    shared = {key: np.array(sorted(found), dtype=np.intp) for key, found in by_key.items()}
+    shared = {key: np.array(sorted(rows), dtype=np.intp) for key, rows in by_key.items()}
     return [shared[key] for key in from_keys]

@@ -17,7 +17,7 @@ LAID_OUT = 1_000
 # Fewer have no neighbourhoods to keep: their two main directions show all there is.
 NEIGHBOURHOODS_FROM = 60
 KEPT_SHARE = 0.5
-NEIGHBOURS = 5
+PLACED_BY = 5
 SEED = 0
 
 
@@ -104,7 +104,7 @@ def _beside(vectors: Vectors, anchors: Vectors, places: Places) -> Places:
     if not len(anchors):
         return np.zeros((len(vectors), 2), dtype=np.float32)
     cosines = vectors @ anchors.T
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :PLACED_BY]
     weights = np.exp(20 * np.take_along_axis(cosines, nearest, axis=1))
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray((places[nearest] * weights[:, :, None]).sum(axis=1), dtype=np.float32)

@@ -44,8 +44,8 @@ def answer(
         cards = generation.cards(products)
         listed = [cards[product] for product in products]
         if query.offset == 0 and len(hits) >= len(products):
-            shown = zip(products, hits, strict=False)
-            return listed, frozenset(product for product, hit in shown if hit.weak)
+            marked = zip(products, hits, strict=False)
+            return listed, frozenset(product for product, hit in marked if hit.weak)
         return listed, weak_products(query, listed, ranked.marks, parts, composed, generation)
 
     def without(filters: tuple[Filter, ...]) -> Best:

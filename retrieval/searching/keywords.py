@@ -53,15 +53,15 @@ def keywords_of(
 
 def _terms(card: Card) -> set[str]:
     """The words of the title, alone and by twos, and the last step of the category."""
-    found = set()
+    terms = set()
     title = [word.lower() for word in _WORD.findall(card.title[:LONGEST])]
-    found |= {word for word in title if word not in STOP_WORDS}
-    found |= {
+    terms |= {word for word in title if word not in STOP_WORDS}
+    terms |= {
         f"{a} {b}"
         for a, b in itertools.pairwise(title)
         if a not in STOP_WORDS and b not in STOP_WORDS and a != b
     }
-    return found | _short(category_steps(card.category or "")[-1:])
+    return terms | _short(category_steps(card.category or "")[-1:])
 
 
 def _values(card: Card) -> set[str]:
@@ -69,13 +69,13 @@ def _values(card: Card) -> set[str]:
 
 
 def _short(texts: Sequence[str]) -> set[str]:
-    found = set()
+    values = set()
     for text in texts:
         words = _WORD.findall(text[:LONGEST])
         # What is longer is a description; what has digits is a size or a number.
         if 0 < len(words) <= SHORT and not re.search(r"\d", text) and text.lower() not in ANSWERS:
-            found.add(" ".join(words).lower())
-    return found
+            values.add(" ".join(words).lower())
+    return values
 
 
 def _without_repeats(terms: list[str]) -> list[str]:

@@ -178,13 +178,13 @@ def parse_weights(text: str) -> dict[str, float]:
 
 
 def _weights(weights: Mapping[str, float] | str | None) -> dict[str, float]:
-    given = parse_weights(weights) if isinstance(weights, str) else dict(weights or {})
-    for name, value in given.items():
+    parsed = parse_weights(weights) if isinstance(weights, str) else dict(weights or {})
+    for name, value in parsed.items():
         if name not in WEIGHTS:
             raise QueryError(f"weight {name!r} is unknown; kinds: {', '.join(WEIGHTS)}")
         if not (math.isfinite(value) and 0 <= value <= 100):
             raise QueryError(f"weight {name}={value} is not between 0 and 100")
-    return given
+    return parsed
 
 
 def _strings(value: str | Sequence[str] | None, name: str) -> tuple[str, ...]:

@@ -43,12 +43,12 @@ class Filter:
 
 def parse_filter(expression: str) -> Filter:
     """Raises QueryError where it is not FIELD OPERATOR VALUE, or compares with no number."""
-    found = _EXPRESSION.fullmatch(expression)
-    if not found:
+    match = _EXPRESSION.fullmatch(expression)
+    if not match:
         raise QueryError(
             f"filter {expression!r} is not FIELD=VALUE; operators: {' '.join(OPERATORS)}"
         )
-    field, operator, value = found.groups()
+    field, operator, value = match.groups()
     return _checked(Filter(field, operator, value))
 
 
@@ -66,7 +66,8 @@ def filters_from(where: Where) -> tuple[Filter, ...]:
         return (parse_filter(where),)
     if not isinstance(where, Mapping):
         return tuple(
-            _checked(one) if isinstance(one, Filter) else parse_filter(one) for one in where
+            _checked(filter_) if isinstance(filter_, Filter) else parse_filter(filter_)
+            for filter_ in where
         )
     filters: list[Filter] = []
     for field, wanted in where.items():
@@ -78,20 +79,22 @@ def filters_from(where: Where) -> tuple[Filter, ...]:
             filters += [Filter(field, "=", _text(value)) for value in wanted]
         else:
             filters.append(Filter(field, "=", _text(wanted)))
-    return tuple(_checked(one) for one in filters)
+    return tuple(_checked(filter_) for filter_ in filters)
 
 
-def _checked(one: Filter) -> Filter:
-    if one.field.lower() in COLUMNS:
-        one = replace(one, field=one.field.lower())
-    if one.operator not in OPERATORS:
-        raise QueryError(f"operator {one.operator!r} is unknown; operators: {' '.join(OPERATORS)}")
-    if "\0" in one.field + one.value or not is_unicode(one.field + one.value):
-        raise QueryError(f"filter on {one.field!r} holds characters that no text has")
-    needs_number = one.operator in ("<", "<=", ">", ">=") or one.field == "price"
-    if needs_number and one.number is None:
-        raise QueryError(f"filter {str(one)!r}: {one.value!r} is not a number")
-    return one
+def _checked(filter_: Filter) -> Filter:
+    if filter_.field.lower() in COLUMNS:
+        filter_ = replace(filter_, field=filter_.field.lower())
+    if filter_.operator not in OPERATORS:
+        raise QueryError(
+            f"operator {filter_.operator!r} is unknown; operators: {' '.join(OPERATORS)}"
+        )
+    if "\0" in filter_.field + filter_.value or not is_unicode(filter_.field + filter_.value):
+        raise QueryError(f"filter on {filter_.field!r} holds characters that no text has")
+    needs_number = filter_.operator in ("<", "<=", ">", ">=") or filter_.field == "price"
+    if needs_number and filter_.number is None:
+        raise QueryError(f"filter {str(filter_)!r}: {filter_.value!r} is not a number")
+    return filter_
 
 
 def _text(value: Any) -> str:

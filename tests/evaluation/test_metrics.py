@@ -14,8 +14,8 @@ from retrieval.evaluation.metrics import (
     FULL,
     FULL_DEPTH,
     MEASURES,
-    NEIGHBOURS,
     NEVER,
+    SAME_CATEGORY_AT,
     Measures,
     join,
     judged_queries,
@@ -205,5 +205,5 @@ def test_neighbours_of_the_same_category_are_those_of_a_plain_sort(
     assert found is not None
     for row in range(count):
         near = sorted(set(range(count)) - {row}, key=lambda i: -float(photos[row] @ photos[i]))
-        same = [labels[i] == labels[row] for i in near[:NEIGHBOURS]]
+        same = [labels[i] == labels[row] for i in near[:SAME_CATEGORY_AT]]
         assert found[row] == pytest.approx(np.mean(same))

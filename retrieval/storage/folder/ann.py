@@ -125,10 +125,10 @@ class AnnIndex:
                 for number in range(self._index.nlist)
                 if lists.list_size(number)
             ]
-            found = np.concatenate(parts) if parts else np.empty(0, np.int64)
+            ids = np.concatenate(parts) if parts else np.empty(0, np.int64)
         else:
-            found = faiss.vector_to_array(self._index.id_map)
-        return np.sort(found)
+            ids = faiss.vector_to_array(self._index.id_map)
+        return np.sort(ids)
 
     def save(self, path: Path) -> None:
         faiss.write_index(self._index, str(path))

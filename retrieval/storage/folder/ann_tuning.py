@@ -121,6 +121,6 @@ def exact_ids(vectors: npt.NDArray[np.float16], ids: Ids, queries: Vectors) -> I
 
 def _recall(index: AnnIndex, queries: Vectors, truth: Ids) -> float:
     # What a search fetches is rescored exactly, so the recall that counts is of the overfetch.
-    _, found = index.search(queries, max(index.rescore_depth, truth.shape[1] * 2 + 16))
-    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True))
+    _, neighbours = index.search(queries, max(index.rescore_depth, truth.shape[1] * 2 + 16))
+    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(neighbours, truth, strict=True))
     return round(hits / truth.size, 4)

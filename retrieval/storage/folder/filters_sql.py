@@ -24,25 +24,25 @@ def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
     """The SQL of all filters together."""
     equal: dict[str, list[ColumnElement[bool]]] = {}
     others: list[ColumnElement[bool]] = []
-    for one in filters:
-        if one.operator == "=":
-            equal.setdefault(one.field, []).append(_equals(one))
-        elif one.operator == "!=":
-            others.append(~func.coalesce(_equals(one), False))
+    for filter_ in filters:
+        if filter_.operator == "=":
+            equal.setdefault(filter_.field, []).append(_equals(filter_))
+        elif filter_.operator == "!=":
+            others.append(~func.coalesce(_equals(filter_), False))
         else:
-            others.append(_compares(one))
+            others.append(_compares(filter_))
     return and_(*[or_(*alternatives) for alternatives in equal.values()], *others)
 
 
-def _equals(one: Filter) -> ColumnElement[bool]:
-    if one.field == "price":
-        return ProductRow.price == one.number
-    if one.field not in COLUMNS:
-        return _has_attribute(one.field, lambda value, kind: _same_value(value, kind, one))
-    column = SQL_COLUMNS[one.field]
-    same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(one.value)
-    if one.field == "category":
-        same = or_(same, _lies_below(column, one.value))
+def _equals(filter_: Filter) -> ColumnElement[bool]:
+    if filter_.field == "price":
+        return ProductRow.price == filter_.number
+    if filter_.field not in COLUMNS:
+        return _has_attribute(filter_.field, lambda value, kind: _same_value(value, kind, filter_))
+    column = SQL_COLUMNS[filter_.field]
+    same: ColumnElement[bool] = func.lower(func.trim(column)) == func.lower(filter_.value)
+    if filter_.field == "category":
+        same = or_(same, _lies_below(column, filter_.value))
     return same
 
 
@@ -58,26 +58,26 @@ def _lies_below(column: Any, category: str) -> ColumnElement[bool]:
     return or_(*ways)
 
 
-def _compares(one: Filter) -> ColumnElement[bool]:
-    if one.field == "price":
-        return and_(ProductRow.price.is_not(None), _holds(ProductRow.price, one))
-    if one.field in COLUMNS:
-        column = SQL_COLUMNS[one.field]
-        return and_(_is_number(column), _holds(cast(column, Float), one))
+def _compares(filter_: Filter) -> ColumnElement[bool]:
+    if filter_.field == "price":
+        return and_(ProductRow.price.is_not(None), _holds(ProductRow.price, filter_))
+    if filter_.field in COLUMNS:
+        column = SQL_COLUMNS[filter_.field]
+        return and_(_is_number(column), _holds(cast(column, Float), filter_))
     return _has_attribute(
-        one.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), one))
+        filter_.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), filter_))
     )
 
 
-def _holds(value: Any, one: Filter) -> ColumnElement[bool]:
-    number = one.number
+def _holds(value: Any, filter_: Filter) -> ColumnElement[bool]:
+    number = filter_.number
     compared: dict[str, ColumnElement[bool]] = {
         "<": value < number,
         "<=": value <= number,
         ">": value > number,
         ">=": value >= number,
     }
-    return compared[one.operator]
+    return compared[filter_.operator]
 
 
 def _has_attribute(

@@ -42,7 +42,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Mask(Condition):
+class MaskCondition(Condition):
     """(products,) which may be found, by their places in the snapshot; read-only."""
 
     allowed: Flags
@@ -93,7 +93,9 @@ class FolderGeneration(Generation):
         path = self._folder / f"{EXTRA}{name}"
         return path.read_bytes() if path.is_file() else None
 
-    def condition(self, where: Sequence[Filter], without: Ids | None = None) -> Mask | None:
+    def condition(
+        self, where: Sequence[Filter], without: Ids | None = None
+    ) -> MaskCondition | None:
         leaves_out = without is not None and len(without) > 0
         if not where and not leaves_out:
             return None
@@ -105,7 +107,7 @@ class FolderGeneration(Generation):
         if without is not None and leaves_out:
             allowed = allowed.copy()
             allowed[self._places(without)] = False
-        return Mask(allowed)
+        return MaskCondition(allowed)
 
     def count(
         self,
@@ -201,11 +203,11 @@ class FolderGeneration(Generation):
 
     def rows_of(self, modality: Modality, products: Ids) -> Rows:
         gallery = self._galleries[modality]
-        found = self._snapshot.rows_of(modality, products.tolist())
-        ids = np.array([row[0] for row in found], dtype=np.int64)
+        rows = self._snapshot.rows_of(modality, products.tolist())
+        ids = np.array([row[0] for row in rows], dtype=np.int64)
         vectors = np.asarray(gallery.vectors[gallery.positions_of(ids)], dtype=np.float32)
-        fields = () if modality == "images" else tuple(row[2] for row in found)
-        return Rows(ids, np.array([row[1] for row in found], dtype=np.int64), vectors, fields)
+        fields = () if modality == "images" else tuple(row[2] for row in rows)
+        return Rows(ids, np.array([row[1] for row in rows], dtype=np.int64), vectors, fields)
 
     def sample_vectors(self, modality: Modality, count: int) -> Vectors:
         return self._galleries[modality].sample(count)
@@ -331,7 +333,7 @@ class LiveGeneration:
 def _allowed(condition: Condition | None) -> Flags | None:
     if condition is None:
         return None
-    assert isinstance(condition, Mask), "made by another engine"
+    assert isinstance(condition, MaskCondition), "made by another engine"
     return condition.allowed
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from retrieval.errors import IndexDamaged, IndexMissing, NotFound
 from retrieval.storage.entities import FORMAT, Calibration, GalleryEntry, Manifest
+from retrieval.storage.folder.database import catalog_path
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
@@ -93,11 +94,11 @@ class Generations:
 
     def check_sizes(self, manifest: Manifest) -> None:
         """Raises IndexDamaged where a file is missing or of another size: cheap, on each open."""
-        for name, said in manifest.files.items():
+        for name, entry in manifest.files.items():
             path = self.folder(manifest.generation) / name
             size = path.stat().st_size if path.is_file() else None
-            if size != said["bytes"]:
-                state = "missing" if size is None else f"{size} bytes, not {said['bytes']}"
+            if size != entry["bytes"]:
+                state = "missing" if size is None else f"{size} bytes, not {entry['bytes']}"
                 raise IndexDamaged(f"{path} is {state}; run `retrieval verify --repair`")
 
     def damaged_files(self, manifest: Manifest) -> list[str]:
@@ -105,8 +106,8 @@ class Generations:
         folder = self.folder(manifest.generation)
         return [
             name
-            for name, said in manifest.files.items()
-            if not (folder / name).is_file() or sha256_of(folder / name) != said["sha256"]
+            for name, entry in manifest.files.items()
+            if not (folder / name).is_file() or sha256_of(folder / name) != entry["sha256"]
         ]
 
     def next_number(self) -> int:
@@ -200,7 +201,7 @@ def live_manifest(generations: Generations) -> Manifest:
         raise IndexDamaged(
             f"{generations.index / CURRENT} is missing; run `retrieval verify --repair`"
         )
-    if number is None and (generations.index / "catalog.db").exists():
+    if number is None and catalog_path(generations.index).exists():
         raise IndexMissing(
             f"nothing was published in {generations.index} yet: the first run is still at work, or "
             "was stopped, or found nothing usable; `retrieval index SOURCE` goes on"

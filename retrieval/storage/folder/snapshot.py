@@ -167,8 +167,8 @@ class Snapshot:
             mask = np.zeros(len(self.product_ids), dtype=np.bool_)
             query = select(ProductRow.id).where(condition(filters))
             with self._reading() as connection:
-                found = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
-            mask[self.positions_of(found)] = True
+                products = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+            mask[self.positions_of(products)] = True
             mask.flags.writeable = False
             if len(self._masks) >= KEPT_MASKS:
                 self._masks.clear()
@@ -192,12 +192,12 @@ class Snapshot:
 
     def ids_of(self, keys: Sequence[str]) -> dict[str, int]:
         """Primary keys of the products with these ids, of those that there are."""
-        found: dict[str, int] = {}
+        ids: dict[str, int] = {}
         with self._reading() as connection:
             for chunk in in_chunks(keys):
                 query = select(ProductRow.key, ProductRow.id).where(ProductRow.key.in_(chunk))
-                found.update({row.key: row.id for row in connection.execute(query)})
-        return found
+                ids.update({row.key: row.id for row in connection.execute(query)})
+        return ids
 
     def typed_id(self, query: str) -> int | None:
         """The product whose id is what was typed; whatever its case, if only one is."""
@@ -223,8 +223,8 @@ class Snapshot:
         rows: list[tuple[int, int, str]] = []
         with self._reading() as connection:
             for chunk in in_chunks(sorted(set(product_ids))):
-                found = connection.execute(query.where(owner.in_(chunk)))
-                rows += [(row[0], row[1], row[2]) for row in found]
+                some = connection.execute(query.where(owner.in_(chunk)))
+                rows += [(row[0], row[1], row[2]) for row in some]
         return rows
 
     def cards(self, product_ids: Sequence[int]) -> dict[int, Card]:
@@ -272,8 +272,8 @@ class Snapshot:
     def lexical(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
         with self._reading() as connection:
-            found = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
-            return [(number, score) for number, score in found.all()]
+            matches = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
+            return [(number, score) for number, score in matches.all()]
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
@@ -298,13 +298,13 @@ def _remembered(
     Other threads may empty `known` at any moment; an answer is made of what was seen in it.
     """
     seen = {key: known.get(key) for key in wanted}
-    found = {key: value for key, value in seen.items() if value is not None}
-    missing = [key for key in seen if key not in found]
+    known_values = {key: value for key, value in seen.items() if value is not None}
+    missing = [key for key in seen if key not in known_values]
     made = read(missing) if missing else {}
     if len(known) > most:
         known.clear()
     known.update(made)
-    both = {**found, **made}
+    both = {**known_values, **made}
     return {key: both[key] for key in wanted if key in both}
 
 

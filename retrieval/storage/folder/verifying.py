@@ -198,15 +198,15 @@ def _wrong_vectors(
     return wrong + len(gallery) - matched
 
 
-def _same(shown: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> bool:
+def _same(published: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> bool:
     """Whether a generation's vector is what the stored one gives."""
     if adapt is None:
-        return bool(shown.tobytes() == stored)
-    if len(stored) != shown.nbytes:
+        return bool(published.tobytes() == stored)
+    if len(stored) != published.nbytes:
         return False
     # Another machine may sum in another order: the last bits are not held against it.
-    made = adapt(from_blobs([stored], len(shown)))[0]
-    return bool(np.allclose(made, np.asarray(shown, np.float32), atol=ADAPTED_TOLERANCE))
+    made = adapt(from_blobs([stored], len(published)))[0]
+    return bool(np.allclose(made, np.asarray(published, np.float32), atol=ADAPTED_TOLERANCE))
 
 
 def _products(engine: Any) -> list[Any]:
