@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from retrieval.storage.folder.lock import writing
 from tests.support.commands import answer, process, run
+from tests.support.models import no_model
 from tests.support.shop import Shop, read_json_lines
 
 
@@ -82,14 +82,9 @@ def test_rejects_are_written_also_where_the_run_fails(tmp_path: Path, tiny_model
     assert [reject["row"] for reject in read_json_lines(tmp_path / "rejects.jsonl")] == [2, 3]
 
 
-def test_a_dry_run_needs_no_model_and_writes_nothing(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_model(*_: Any) -> None:
-        raise AssertionError("the model was loaded")
-
-    monkeypatch.setattr("retrieval.indexing.building.load_encoder", no_model)
-    made = answer(run("index", shop.path, "--index", tmp_path / "i", "--dry-run", "--json"))
+def test_a_dry_run_needs_no_model_and_writes_nothing(shop: Shop, tmp_path: Path) -> None:
+    with no_model():
+        made = answer(run("index", shop.path, "--index", tmp_path / "i", "--dry-run", "--json"))
     assert (made["added"], made["dry_run"], made["generation"]) == (20, True, None)
     assert not (tmp_path / "i").exists()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import html.parser
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -345,6 +344,6 @@ def test_vectors_that_an_index_holds_are_not_made_again(
     given = read_pairs(write(shop.folder / "pairs.csv", rows))
     embedded = embed(given, tiny_encoder, settings, Quiet())
     assert embedded.texts_per_second is None and embedded.images_per_second
-    assert json.dumps(embedded.evaluation_set.photo_keys[0]) and len(embedded.photos) == 20
+    assert len(embedded.photos) == 20
     found = retrieval.open(index).search(image=shop.folder / rows[3]["image"])
     assert found[0].id == "P-003"

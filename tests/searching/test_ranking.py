@@ -21,6 +21,7 @@ from retrieval.searching.fusion import RankedList, by_spread, by_words, fuse, no
 from retrieval.searching.lexical import most_bm25
 from retrieval.storage.folder.fts5 import match_expression
 from tests.support.hits import ids, photo
+from tests.support.models import no_model
 from tests.support.shop import Shop
 
 
@@ -69,19 +70,14 @@ def test_an_id_typed_does_not_get_round_a_filter(catalog: Any) -> None:
     assert ids(result) == ["P-001"]
 
 
-def test_like_a_product_needs_no_model_and_leaves_it_out(
-    catalog: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_model(*_: Any) -> None:
-        raise AssertionError("the model was loaded")
-
-    monkeypatch.setattr("retrieval.searching.query_encoder.load_encoder", no_model)
-    result = catalog.search(like="P-003", limit=50)
+def test_like_a_product_needs_no_model_and_leaves_it_out(catalog: Any) -> None:
+    with no_model():
+        result = catalog.search(like="P-003", limit=50)
+        catalog.search("red mug", mode="lexical")
+        with pytest.raises(AssertionError):
+            catalog.search("red mug")
     assert "P-003" not in ids(result)
     assert len(result) == result.total == 19
-    catalog.search("red mug", mode="lexical")
-    with pytest.raises(AssertionError):
-        catalog.search("red mug")
 
 
 def test_like_matches_the_photos_own_neighbours(shop: Shop, catalog: Any) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import open_clip
+import pytest
 import torch
 from safetensors.torch import save_file
 
@@ -40,3 +44,23 @@ def write_model(folder: Path, seed: int) -> Path:
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
     return folder
+
+
+@contextmanager
+def no_model() -> Iterator[None]:
+    """Whatever would run a model fails in it: loading one, and either encoder, however made.
+
+    Modules know `load_encoder` by names of their own; what it makes is one of the two.
+    """
+
+    def ran(*_: Any, **__: Any) -> None:
+        raise AssertionError("a model was run")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "retrieval.encoders.loading.load_encoder",
+            "retrieval.encoders.openclip.OpenClipEncoder.__init__",
+            "retrieval.encoders.openvino.encoder.OpenVinoEncoder.__init__",
+        ):
+            patch.setattr(name, ran)
+        yield

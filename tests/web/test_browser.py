@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
+import io
+import json
 import os
+import select
 import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from PIL import Image
 
 import retrieval
 from tests.support.server import Server
@@ -134,10 +140,24 @@ def test_every_page_can_be_read_by_machines_that_read_aloud(open_page: Any) -> N
 
 def test_it_stops_cleanly_and_finishes_what_it_answers(index: Path) -> None:
     made = Server(index)
+    search = f"{made.address}/api/v1/search"
     for _ in range(3):
-        with urllib.request.urlopen(f"{made.address}/api/v1/search?q=mug", timeout=60) as answer:
+        with urllib.request.urlopen(f"{search}?q=mug", timeout=60) as answer:
             assert answer.status == 200
+    photo = io.BytesIO()
+    Image.radial_gradient("L").resize((5_000, 5_000)).save(photo, "PNG")
+    photos = [("image", (f"{number}.png", photo.getvalue())) for number in range(6)]
+    long = requests.Request("POST", search, files=photos).prepare()
+    connection = http.client.HTTPConnection(made.address.removeprefix("http://"), timeout=60)
+    connection.request("POST", long.path_url, long.body, dict(long.headers))
+    # Sent whole, it is read and begun before one that comes later is answered.
+    with urllib.request.urlopen(f"{search}?q=mug", timeout=60) as answer:
+        assert answer.status == 200
+    assert select.select([connection.sock], [], [], 0)[0] == [], "it is to stop while it answers"
     assert made.stop() == 0
+    finished = connection.getresponse()
+    assert finished.status == 200 and len(json.load(finished)["results"]) == 20
+    connection.close()
 
 
 def test_twenty_generations_are_published_while_clients_search(index: Path, shop: Shop) -> None:
@@ -145,8 +165,6 @@ def test_twenty_generations_are_published_while_clients_search(index: Path, shop
     stop, faults, seen = threading.Event(), [], set()
 
     def ask(number: int) -> None:
-        import json
-
         while not stop.is_set():
             try:
                 address = f"{made.address}/api/v1/search?q=P-00{number % 10}&limit=5"

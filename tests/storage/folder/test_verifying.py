@@ -14,6 +14,7 @@ from retrieval.common.progress import Quiet
 from retrieval.indexing.maintenance import verify
 from retrieval.settings import Settings
 from tests.support.damage import generation, problems, query
+from tests.support.models import no_model
 from tests.support.shop import Shop
 
 
@@ -66,20 +67,14 @@ DAMAGES: dict[str, tuple[Callable[[Settings], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_found_and_repaired_without_the_model(
-    made: Settings, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damage_is_found_and_repaired_without_the_model(made: Settings, name: str) -> None:
     damage, said = DAMAGES[name]
     damage(made)
     found = problems(made)
     assert any(said in problem for problem in found), found
     assert all("\n" not in problem for problem in found)
 
-    def no_model(*_: Any) -> None:
-        raise AssertionError("the model was loaded")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("retrieval.encoders.loading.load_encoder", no_model)
+    with no_model():
         report = verify(made, Quiet(), repair=True)
     assert report.ok, report.problems
     assert report.repaired
