@@ -120,7 +120,7 @@ def load_settings(**flags: Any) -> Settings:
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             meant = _meant(field)
-            hint = f"did you mean {meant!r}?" if meant else "the README lists them"
+            hint = f"did you mean {meant!r}?" if meant else "docs/settings.md lists them"
             raise SettingsError(f"there is no setting {field!r}; {hint}") from None
         given_as = "" if field in SECRETS else f" is {first['input']!r}"
         raise SettingsError(
