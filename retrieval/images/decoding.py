@@ -1,4 +1,4 @@
-"""Bytes of a photo -> upright sRGB pixels, and the square that a model sees.
+"""Bytes of a photo -> upright sRGB pixels, on white.
 
 Everything here is safe to call from several threads, and imports neither torch nor a model.
 """

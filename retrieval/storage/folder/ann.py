@@ -29,6 +29,7 @@ KMEANS_ROUNDS = 8
 # al., 2017). They find what is near, and the stored vectors say how near it is.
 COMPONENTS_A_CODE = 2
 CODE_BITS = 4
+LEAST_CODED = 2**CODE_BITS
 CODE_TRAINING_VECTORS = 32_768
 # Coded neighbours come in a rough order: so many are fetched that the true ones are among them.
 CODED_DEPTH = 400

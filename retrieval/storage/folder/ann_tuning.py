@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors
 from retrieval.storage.entities import Ids, Modality
-from retrieval.storage.folder.ann import CODED, CODED_DEPTH, AnnIndex
+from retrieval.storage.folder.ann import CODED, CODED_DEPTH, LEAST_CODED, AnnIndex
 
 EXACT = "flat"
 COMPRESSED = CODED
@@ -46,10 +46,14 @@ def most_exact(limit: int, memory_mb: float | None, dim: int) -> int:
 
 
 def choose_type(wanted: str, count: int, exact_limit: int) -> str:
-    """`auto` is exact up to `exact_limit` vectors, then cells of codes with exact rescoring."""
-    if wanted != "auto":
-        return wanted
-    return EXACT if count <= exact_limit else COMPRESSED
+    """`auto` is exact up to `exact_limit` vectors, then cells of codes with exact rescoring.
+
+    Of fewer vectors than there are codes none can be learnt: then the search is exact, too.
+    """
+    kind = wanted
+    if wanted == "auto":
+        kind = EXACT if count <= exact_limit else COMPRESSED
+    return EXACT if kind == CODED and count < LEAST_CODED else kind
 
 
 def goal_for(count: int, goal: float) -> float:

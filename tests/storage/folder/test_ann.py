@@ -48,6 +48,9 @@ def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
 def test_auto_is_exact_until_the_limit() -> None:
     assert choose_type("auto", 100, 100) == "flat"
     assert choose_type("auto", 101, 100) == "ivf-pq4"
+    assert choose_type("auto", 15, 10) == "flat", "no codes can be learnt of so few"
+    assert choose_type("ivf-pq4", 15, 10) == "flat"
+    assert choose_type("ivf-pq4", 16, 10) == "ivf-pq4"
     assert choose_type("hnsw", 5, 100) == "hnsw"
 
 
