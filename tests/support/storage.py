@@ -15,8 +15,14 @@ from retrieval.common.progress import Quiet
 from retrieval.common.text import text_hash
 from retrieval.common.vectors import Vectors, normalise
 from retrieval.indexing.publishing import publish
-from retrieval.storage.base import Catalog, Storage
-from retrieval.storage.entities import EncoderInfo, Manifest, ProductChange, StoredImage
+from retrieval.storage.base import Catalog, Generation, Storage
+from retrieval.storage.entities import (
+    CatalogMap,
+    EncoderInfo,
+    Manifest,
+    ProductChange,
+    StoredImage,
+)
 
 DIM = 16
 ENCODER = EncoderInfo(
@@ -63,10 +69,18 @@ def photo_hash(name: str) -> str:
     return hashlib.sha256(f"photo {name}".encode()).hexdigest()
 
 
-def write(catalog: Catalog, products: Iterable[MadeUp], encoder: EncoderInfo = ENCODER) -> None:
-    """Writes a batch as an indexer does, and makes the encoder the one that is published."""
-    products = list(products)
-    catalog.register_encoder(encoder)
+def quarters(name: str) -> Vectors:
+    """A vector (DIM,) of length 1 whose products with others of its kind are exact, in whatever
+    order they are summed; many of them are equal."""
+    seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
+    signs = np.random.default_rng(seed).integers(0, 2, DIM) * 2 - 1
+    return np.asarray(signs / np.sqrt(DIM), dtype=np.float32)
+
+
+def changes_of(
+    catalog: Catalog, products: Sequence[MadeUp], encoder: EncoderInfo = ENCODER
+) -> tuple[list[ProductChange], dict[str, Vectors]]:
+    """What an indexer hands to `Catalog.write`; the encoder need not be registered."""
     stored = catalog.stored([product.key for product in products], encoder.fingerprint)
     changes: list[ProductChange] = []
     vectors: dict[str, Vectors] = {}
@@ -83,6 +97,13 @@ def write(catalog: Catalog, products: Iterable[MadeUp], encoder: EncoderInfo = E
             vectors[text_hash(content)] = np.asarray(made, dtype=np.float32)
         known = stored.get(product.key)
         changes.append(ProductChange(product.record, tuple(images), known, visible=True))
+    return changes, vectors
+
+
+def write(catalog: Catalog, products: Iterable[MadeUp], encoder: EncoderInfo = ENCODER) -> None:
+    """Writes a batch as an indexer does, and makes the encoder the one that is published."""
+    catalog.register_encoder(encoder)
+    changes, vectors = changes_of(catalog, list(products), encoder)
     catalog.write(changes, vectors, encoder.fingerprint)
     catalog.activate_encoder(encoder.fingerprint)
 
@@ -94,3 +115,26 @@ def publish_products(
     with storage.writing(create=True) as catalog:
         write(catalog, products, encoder)
         return publish(catalog, Quiet(), **options)
+
+
+def map_of(ids: Iterable[int] = ()) -> CatalogMap:
+    """A map on which products lie as their primary keys say."""
+    numbers = np.array(list(ids), dtype=np.int64)
+    places = np.stack([numbers % 7 / 7, numbers % 11 / 11], axis=1)
+    return CatalogMap(numbers, places.astype(np.float32))
+
+
+def make_live(
+    storage: Storage,
+    products: Iterable[MadeUp] = (),
+    encoder: EncoderInfo = ENCODER,
+    *,
+    index_type: str | None = None,
+    extras: Mapping[str, bytes] | None = None,
+) -> Generation:
+    """Writes products and makes them live, without what is measured on a draft: in a moment."""
+    with storage.writing(create=True) as catalog:
+        write(catalog, products, encoder)
+        with catalog.draft(Quiet(), index_type) as draft:
+            draft.publish({}, map_of(), extras)
+    return storage.current()

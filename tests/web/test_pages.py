@@ -272,7 +272,7 @@ def test_a_page_of_prices_that_has_nothing_is_not_offered(client: Any) -> None:
 
 
 def test_a_model_that_is_gone_is_no_fault_of_the_visitor(
-    client: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+    client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: Any) -> Any:
         raise EncoderError("the model's files are gone; bring them back")

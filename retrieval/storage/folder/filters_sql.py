@@ -26,7 +26,8 @@ def condition(filters: Sequence[Filter]) -> ColumnElement[bool]:
     others: list[ColumnElement[bool]] = []
     for filter_ in filters:
         if filter_.operator == "=":
-            equal.setdefault(filter_.field, []).append(_equals(filter_))
+            # Names of attributes are the same in any case.
+            equal.setdefault(filter_.field.lower(), []).append(_equals(filter_))
         elif filter_.operator == "!=":
             others.append(~func.coalesce(_equals(filter_), False))
         else:
@@ -65,7 +66,8 @@ def _compares(filter_: Filter) -> ColumnElement[bool]:
         column = SQL_COLUMNS[filter_.field]
         return and_(_is_number(column), _holds(cast(column, Float), filter_))
     return _has_attribute(
-        filter_.field, lambda value, _: and_(_is_number(value), _holds(cast(value, Float), filter_))
+        filter_.field,
+        lambda value, kind: and_(_has_number(value, kind), _holds(cast(value, Float), filter_)),
     )
 
 
@@ -101,7 +103,12 @@ def _same_value(value: Any, kind: Any, wanted: Filter) -> ColumnElement[bool]:
     number = wanted.number
     if number is None:
         return or_(truth, same)
-    return or_(truth, same, and_(_is_number(value), cast(value, Float) == number))
+    return or_(truth, same, and_(_has_number(value, kind), cast(value, Float) == number))
+
+
+def _has_number(value: Any, kind: Any) -> ColumnElement[bool]:
+    # JSON says which are: SQLite would write large and small ones with an exponent.
+    return or_(kind.in_(("integer", "real")), and_(kind == "text", _is_number(value)))
 
 
 def _is_number(column: Any) -> ColumnElement[bool]:
@@ -111,4 +118,5 @@ def _is_number(column: Any) -> ColumnElement[bool]:
         trimmed.op("GLOB")("*[0-9]*"),
         ~trimmed.op("GLOB")("*[^0-9.-]*"),
         ~trimmed.op("GLOB")("?*-*"),
+        ~trimmed.op("GLOB")("*.*.*"),  # a date, a version
     )

@@ -138,7 +138,8 @@ class Gallery:
                 self._widened = np.asarray(self.vectors, dtype=np.float32)
             rows = self._widened[positions]
             scores = [np.vecdot(rows, query) for query in queries]
-        return np.asarray(scores, dtype=np.float64).round(DECIMALS)
+        shape = (len(queries), len(positions))  # also where there are none
+        return np.asarray(scores, dtype=np.float64).reshape(shape).round(DECIMALS)
 
     def nearest(self, query: Vectors, k: int, allowed: Flags | None = None) -> Ranking:
         """At least the `k` best rows, and all that tie with the last of them.

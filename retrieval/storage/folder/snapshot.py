@@ -61,10 +61,13 @@ _BY_WORDS = text(
     f"FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
 )
 _COUNT = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
+# SQLite knows the case of ASCII's letters alone: of others the usual spellings are tried.
+_SPELLINGS = ("typed", "lower", "upper", "title")
 _BY_KEY_IN_ANY_CASE = (
     select(ProductRow.id, ProductRow.key)
-    .where(ProductRow.key.collate("NOCASE") == bindparam("key"))
-    .limit(10)
+    .where(ProductRow.key.collate("NOCASE").in_([bindparam(name) for name in _SPELLINGS]))
+    .order_by(ProductRow.key != bindparam("typed"))
+    .limit(2)
 )
 
 
@@ -185,7 +188,7 @@ class Snapshot:
                 name
                 for name, column in SQL_COLUMNS.items()
                 if connection.execute(
-                    select(ProductRow.id).where(column.is_not(None)).limit(1)
+                    select(ProductRow.id).where(column.is_not(None), column != "").limit(1)
                 ).first()
             ]
             return columns + sorted(connection.execute(attributes).scalars())
@@ -203,7 +206,9 @@ class Snapshot:
         """The product whose id is what was typed; whatever its case, if only one is."""
         query = query.strip()
         with self._reading() as connection:
-            rows = connection.execute(_BY_KEY_IN_ANY_CASE, {"key": query}).all()
+            spelt = (query, query.lower(), query.upper(), query.title())
+            values = dict(zip(_SPELLINGS, spelt, strict=True))
+            rows = connection.execute(_BY_KEY_IN_ANY_CASE, values).all()
         exact = [row.id for row in rows if row.key == query]
         if exact or len(rows) == 1:
             return int(exact[0] if exact else rows[0].id)
@@ -272,7 +277,8 @@ class Snapshot:
     def lexical(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
         with self._reading() as connection:
-            matches = connection.execute(_BY_WORDS, {"match": match, "limit": limit or -1})
+            most = -1 if limit is None else limit
+            matches = connection.execute(_BY_WORDS, {"match": match, "limit": most})
             return [(number, score) for number, score in matches.all()]
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
