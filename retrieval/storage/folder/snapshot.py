@@ -48,6 +48,7 @@ SNAPSHOT_FILE = "snapshot.db"
 KEPT_MASKS = 64
 KEPT_COUNTS = 20_000
 KEPT_CARDS = 10_000
+KEPT_IDS = 100_000
 FULL_TEXT = "product_words"
 _WEIGHTS = {field.name: field.weight for field in PRODUCT_FIELDS if field.weight is not None}
 # The column of the id is called `key`, as `id` is that of the primary key.
@@ -69,6 +70,17 @@ _BY_KEY_IN_ANY_CASE = (
     .order_by(ProductRow.key != bindparam("typed"))
     .limit(2)
 )
+_IDS = select(ProductRow.key, ProductRow.id).where(
+    ProductRow.key.in_(bindparam("keys", expanding=True))
+)
+_ROWS = {
+    "images": select(Image.id, Image.product_id, literal(""))
+    .where(Image.product_id.in_(bindparam("products", expanding=True)))
+    .order_by(Image.product_id, Image.position),
+    "texts": select(ProductText.id, ProductText.product_id, ProductText.field)
+    .where(ProductText.product_id.in_(bindparam("products", expanding=True)))
+    .order_by(ProductText.product_id, ProductText.id),
+}
 
 
 def write_snapshot(catalog: Path, target: Path) -> None:
@@ -115,6 +127,7 @@ class Snapshot:
         )
         self._frequencies: dict[str, int] = {}
         self._cards: dict[int, Card] = {}
+        self._ids: dict[str, int] = {}
         self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
         try:
             self.product_ids, self.key_order = self._read_order()
@@ -195,11 +208,14 @@ class Snapshot:
 
     def ids_of(self, keys: Sequence[str]) -> dict[str, int]:
         """Primary keys of the products with these ids, of those that there are."""
+        return _remembered(self._ids, KEPT_IDS, keys, self._read_ids)
+
+    def _read_ids(self, keys: Sequence[str]) -> dict[str, int]:
         ids: dict[str, int] = {}
         with self._reading() as connection:
             for chunk in in_chunks(keys):
-                query = select(ProductRow.key, ProductRow.id).where(ProductRow.key.in_(chunk))
-                ids.update({row.key: row.id for row in connection.execute(query)})
+                rows = connection.execute(_IDS, {"keys": chunk})
+                ids.update({row.key: row.id for row in rows})
         return ids
 
     def typed_id(self, query: str) -> int | None:
@@ -217,18 +233,10 @@ class Snapshot:
     def rows_of(self, modality: Modality, product_ids: Sequence[int]) -> list[tuple[int, int, str]]:
         """(primary key, product, field) of all photos, or texts, of these products: by ascending
         product, then as a card lists them; the field of a photo is empty."""
-        if modality == "images":
-            query = select(Image.id, Image.product_id, literal(""))
-            query = query.order_by(Image.product_id, Image.position)
-            owner = Image.product_id
-        else:
-            query = select(ProductText.id, ProductText.product_id, ProductText.field)
-            query = query.order_by(ProductText.product_id, ProductText.id)
-            owner = ProductText.product_id
         rows: list[tuple[int, int, str]] = []
         with self._reading() as connection:
             for chunk in in_chunks(sorted(set(product_ids))):
-                some = connection.execute(query.where(owner.in_(chunk)))
+                some = connection.execute(_ROWS[modality], {"products": chunk})
                 rows += [(row[0], row[1], row[2]) for row in some]
         return rows
 
