@@ -153,9 +153,12 @@ class FolderCatalog(CatalogReader, Catalog):
 
     def remove(self, keys: Sequence[str]) -> None:
         with self._writing() as connection:
+            gone = 0
             for chunk in in_chunks(keys):
-                connection.execute(delete(ProductRow).where(ProductRow.key.in_(chunk)))
-            _bump_revision(connection)
+                dropped = delete(ProductRow).where(ProductRow.key.in_(chunk))
+                gone += connection.execute(dropped).rowcount
+            if gone:
+                _bump_revision(connection)
 
     def remove_except(self, keys: set[str]) -> int:
         with self._writing() as connection:
