@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoders.openvino.runtime import cores
+from retrieval.common.threads import cores
 
 PACKAGES = ("faiss-cpu", "numpy", "open_clip_torch", "openvino", "pillow", "torch")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")

@@ -112,7 +112,8 @@ def composed_vectors(
 
 def spread(vector: Vectors, sample: Vectors) -> float:
     """The standard deviation of a vector's cosines over a sample (m, d) of a gallery; never 0."""
-    return max(1e-3, float((sample @ vector).std())) if len(sample) > 1 else 1.0
+    # Row by row: a product of matrices this small would wake all cores for it.
+    return max(1e-3, float(np.vecdot(sample, vector).std())) if len(sample) > 1 else 1.0
 
 
 def compose(parts: Sequence[Part], sample: Vectors) -> Vectors:

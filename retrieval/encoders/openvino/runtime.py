@@ -6,7 +6,6 @@ import contextlib
 import functools
 import io
 import logging
-import os
 import sys
 import warnings
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.common.threads import cores
 from retrieval.encoders.openvino.cache import COMPILED
 
 # More streams hold more memory, and stop gaining where the cores share what they read.
@@ -43,11 +43,6 @@ def _core() -> Any:
 def bf16_runs_here() -> bool:
     """Whether the CPU multiplies bfloat16 by itself; emulated, it would be slower than float32."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compiled(path: Path, precision: str, *, bulk: bool) -> Any:

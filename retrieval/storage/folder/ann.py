@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.common.threads import cores, threads_for
 from retrieval.common.vectors import Vectors, spread_evenly
 from retrieval.errors import IndexDamaged, QueryError, one_line
 from retrieval.settings import INDEX_TYPES
@@ -66,6 +67,7 @@ class AnnIndex:
             raise QueryError(
                 f"index type {kind!r} is unknown; types: auto, {', '.join(INDEX_TYPES)}"
             )
+        faiss.omp_set_num_threads(cores())  # a search may have left this thread alone
         index = _empty(kind, dim, count)
         if kind == CODED and count:
             _train_coded(index, vectors)
@@ -82,6 +84,7 @@ class AnnIndex:
         The cells stay as they were learnt: after many changes build it anew. An index that was
         loaded must have been loaded to be changed.
         """
+        faiss.omp_set_num_threads(cores())
         if len(gone):
             self._index.remove_ids(faiss.IDSelectorBatch(gone))
         for start in range(0, len(ids), CHUNK):
@@ -112,9 +115,10 @@ class AnnIndex:
             scores (q, k) and ids (q, k); -1 fills up where there are fewer than k.
         """
         selector = None if allowed is None else _selector(allowed)
-        parameters = self._parameters(
-            selector, self.search_effort if search_effort is None else search_effort
-        )
+        effort = self.search_effort if search_effort is None else search_effort
+        parameters = self._parameters(selector, effort)
+        # Of the calling thread alone, and next to free.
+        faiss.omp_set_num_threads(threads_for(len(queries) * self._visited(effort, k)))
         return self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)  # type: ignore[no-any-return]
 
     def ids(self) -> Ids:
@@ -164,6 +168,15 @@ class AnnIndex:
             raise IndexDamaged(
                 f"{path} cannot be read ({reason}); run `retrieval rebuild`"
             ) from None
+
+    def _visited(self, effort: int, k: int) -> int:
+        """Components that a query is multiplied by, about."""
+        rows = len(self)
+        if self.kind == "hnsw":
+            rows = min(rows, 2 * HNSW_LINKS * max(effort, k))
+        elif self.kind.startswith("ivf"):
+            rows = rows * max(1, effort) // max(1, self.max_effort)
+        return rows * int(self._index.d)
 
     def _parameters(self, selector: Any, search_effort: int) -> Any:
         if self.kind.startswith("ivf"):

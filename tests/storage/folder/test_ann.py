@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from retrieval.common.threads import cores, threads_for
 from retrieval.errors import IndexDamaged, QueryError
 from retrieval.settings import INDEX_TYPES
 from retrieval.storage.entities import GalleryEntry
@@ -136,3 +138,19 @@ def test_many_changes_another_type_or_a_damaged_file_build_it_anew(tmp_path: Pat
     assert update_index(before, "flat", vectors, ids) is None
     (tmp_path / "images.faiss").write_bytes(b"no index")
     assert update_index(before, "ivf-pq4", vectors, ids) is None
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+def test_a_small_search_wakes_no_other_core(kind: str) -> None:
+    """Beside other searches, pools that spin for one another took four times the work itself."""
+    vectors = clustered(2_000)
+    index = AnnIndex.build(kind, vectors, np.arange(2_000, dtype=np.int64))
+    index.search(vectors[:1].astype(np.float32), 20)
+    assert faiss.omp_get_max_threads() == 1
+    AnnIndex.build(kind, vectors, np.arange(2_000, dtype=np.int64))
+    assert faiss.omp_get_max_threads() == cores(), "what takes long has all of them"
+
+
+def test_work_is_worth_more_threads_the_longer_it_takes() -> None:
+    worth = [threads_for(10**exponent) for exponent in range(14)]
+    assert worth == sorted(worth) and worth[0] == 1 and worth[-1] == cores()
