@@ -69,8 +69,9 @@ def test_a_damaged_generation_does_not_change_the_model(
 
 
 def test_an_index_and_its_model_can_move_together(
-    shop: Shop, tmp_path: Path, tiny_model: str
+    shop: Shop, tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("RETRIEVAL_BACKEND", "torch")  # an export for each place takes seconds
     home = tmp_path / "home"
     shutil.copytree(tiny_model.removeprefix("local-dir:"), home / "model")
     retrieval.build(shop.path, home / "index", model=f"local-dir:{home}/model")

@@ -40,6 +40,10 @@ class Server:
 
     def stop(self) -> int:
         self.process.terminate()
+        return self.ended()
+
+    def ended(self) -> int:
+        """Waits for its end; its exit code."""
         code = self.process.wait(timeout=30)
         self._reader.join()
         assert self.process.stderr is not None
