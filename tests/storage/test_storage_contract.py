@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,17 @@ from tests.storage.conftest import Engine
 from tests.support.storage import DIM, ENCODER, MadeUp, drawn, make_live, map_of, write
 
 CALIBRATION = {"text>images": Calibration(0.25, 31.5), "image>images": Calibration(0.75, 12.25)}
+ROOT = Path(__file__).resolve().parents[2]
+WRITER = """
+import sys
+from pathlib import Path
+from tests.storage.conftest import ENGINES
+from tests.support.storage import MadeUp, write
+with ENGINES[sys.argv[1]].at(Path(sys.argv[2])).writing(create=True) as catalog:
+    write(catalog, [MadeUp("a", "A")])
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
 EXTRAS = {"loss.json": b'{"loss": 0.5}', "empty": b"", "bytes": bytes(range(256))}
 
 
@@ -244,6 +257,24 @@ def test_the_live_generation_is_one_object_until_another_is_live(make_storage: A
     assert storage.newer(second) is None
 
 
+def test_generations_of_two_encoders_are_open_at_once(make_storage: Any) -> None:
+    other = replace(ENCODER, fingerprint="0" * 16, name="another", dim=8)
+    storage = make_storage()
+    first = make_live(storage, [lamp(1), lamp(2)])
+    before = told(first)
+    with storage.writing() as catalog:
+        write(catalog, [lamp(1)], other)
+        assert len(catalog.incomplete(other.fingerprint)) == 1
+    second = make_live(storage, [lamp(1), lamp(2)], other)
+    assert (second.manifest.fingerprint, second.manifest.dim) == (other.fingerprint, 8)
+    assert second.sample_vectors("images", 10).shape == (2, 8)
+    assert len(second.nearest("images", drawn("query", 8), 5)) == 2
+    assert told(first) == before
+    third = make_live(storage)
+    assert third.manifest.fingerprint == first.manifest.fingerprint
+    assert told(third)[1:] == before[1:], "its vectors were kept"
+
+
 def test_other_processes_see_what_was_published(make_storage: Any) -> None:
     writer, reader = make_storage(), make_storage()
     make_live(writer, [lamp(1)])
@@ -419,6 +450,22 @@ def test_one_writes_at_a_time(make_storage: Any) -> None:
                 assert beside.counts()["products"] == 1
         assert pool.submit(writes).result()
     assert writes()
+
+
+def test_another_process_writes_until_it_is_killed(
+    engine: Engine, make_storage: Any, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", WRITER, engine.name, str(tmp_path / "index")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        with pytest.raises(IndexLocked), make_storage(lock_timeout=0).writing():
+            pass
+        process.kill()
+        process.wait()
+    with make_storage(lock_timeout=0).writing() as catalog:
+        assert catalog.counts()["products"] == 1, "what had returned is there"
 
 
 def test_who_failed_lets_others_write(make_storage: Any) -> None:
