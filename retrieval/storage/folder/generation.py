@@ -90,8 +90,12 @@ class FolderGeneration(Generation):
         return self._map
 
     def extra(self, name: str) -> bytes | None:
-        path = self._folder / f"{EXTRA}{name}"
-        return path.read_bytes() if path.is_file() else None
+        try:
+            return (self._folder / f"{EXTRA}{name}").read_bytes()
+        except FileNotFoundError:
+            if not self._folder.exists():
+                raise GenerationGone(f"{self._folder} was dropped; ask again") from None
+            return None
 
     def condition(
         self, where: Sequence[Filter], without: Ids | None = None
