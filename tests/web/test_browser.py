@@ -14,6 +14,7 @@ import pytest
 import requests
 
 import retrieval
+from retrieval.common.products import Reject
 from tests.support.server import Server
 from tests.support.shop import SAMPLES, Shop
 
@@ -141,13 +142,15 @@ def test_it_stops_cleanly_and_finishes_what_it_answers(index: Path) -> None:
     for _ in range(3):
         with urllib.request.urlopen(f"{made.address}/api/v1/search?q=mug", timeout=60) as answer:
             assert answer.status == 200
+    (index / "rejects.jsonl").unlink()
     os.mkfifo(index / "rejects.jsonl")
     with ThreadPoolExecutor() as asking:
         asked = asking.submit(requests.get, f"{made.address}/catalog", timeout=60)
         with (index / "rejects.jsonl").open("w") as held_up:  # waits for its reader
             made.process.terminate()
             assert not asked.done()
-            held_up.write('{"row": 7, "key": "B-1", "field": "image", "reason": "the last line"}\n')
+            reject = Reject(7, "B-1", "image", "b.jpg", "the last line")
+            held_up.write(json.dumps(reject.as_dict()) + "\n")
         assert made.ended() == 0
         assert asked.result().status_code == 200 and "the last line" in asked.result().text
 

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import (
-    URL,
     Connection,
     Engine,
     bindparam,
@@ -30,7 +29,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from retrieval.common.products import ATTRIBUTES, PRODUCT_FIELDS
 from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
@@ -85,13 +84,13 @@ _ROWS = {
 
 def write_snapshot(catalog: Path, target: Path) -> None:
     """Copies the rows of `catalog` into a new file and indexes their words."""
-    engine = create_engine(URL.create("sqlite", database=str(target)))
-    Base.metadata.create_all(engine, tables=_TABLES)
-    engine.dispose()
-    with sqlite3.connect(target) as connection:
-        # The file is checksummed and synced as a whole before anyone reads it.
+    with contextlib.closing(sqlite3.connect(target)) as connection:
+        # The file is checksummed and synced as a whole before anyone reads it. Before the tables
+        # are made: each of a dozen statements would wait for the disk.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
+        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+        Base.metadata.create_all(engine, tables=_TABLES)
         connection.execute("ATTACH DATABASE ? AS source", (str(catalog),))
         for table in _TABLES:
             columns = ", ".join(column.name for column in table.columns)
@@ -112,7 +111,7 @@ def write_snapshot(catalog: Path, target: Path) -> None:
         connection.commit()
         connection.execute("DETACH DATABASE source")
         connection.execute("ANALYZE")
-    connection.close()
+        connection.commit()
 
 
 class Snapshot:
