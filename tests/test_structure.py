@@ -283,3 +283,16 @@ def _exists(name: str) -> bool:
                 value = getattr(value, part, None)
             return True
     return False
+
+
+def test_the_map_for_people_has_the_same_lines() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    block = page.partition("Imports go from the first line down")[2].partition("```")[2]
+    lines = " ".join(block.partition("```")[0].split()).split("|")
+    told = [tuple(name.strip() for name in line.split(",")) for line in lines]
+    short = {"retrieval": "retrieval/__init__"}
+    held = [
+        tuple(short.get(name, name.removeprefix("retrieval.")) for name in layer)
+        for layer in LAYERS
+    ]
+    assert told == held
