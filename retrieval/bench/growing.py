@@ -25,6 +25,9 @@ CHANGED = 100
 _OPENED = """
 import json, resource, statistics, sys, time
 import retrieval, retrieval.searching.searcher
+from retrieval.settings import load_settings
+from retrieval.storage import open_storage
+open_storage(sys.argv[1], load_settings())  # imports what it is stored by, and opens nothing
 imported = time.perf_counter()
 catalog = retrieval.open(sys.argv[1])
 opened = time.perf_counter()
