@@ -155,11 +155,13 @@ def _rows_by_product(
     ]
     if not owned:
         return {}
-    queries = np.stack([vector, *(part.vector for part in parts)])
     ids = np.array([row.id for _, row in owned], dtype=np.int64)
-    cosines = generation.scores(modality, queries, ids)
+    queries = [vector, *(part.vector for part in parts if part.vector is not vector)]
+    cosines = generation.scores(modality, np.stack(queries), ids)
     met = np.array([product in marks.every_word for product, _ in owned])
-    judged = strengths(parts, modality, cosines[1:], met, generation.manifest.calibration)
+    # One part alone is composed of itself.
+    of_parts = cosines[-len(parts) :]
+    judged = strengths(parts, modality, of_parts, met, generation.manifest.calibration)
     nearest: dict[int, _BestRow] = {}
     for number, (product, row) in enumerate(owned):
         cosine = float(cosines[0, number])

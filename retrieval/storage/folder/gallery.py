@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ class Gallery:
         while True:
             whole = fetch >= min(available, EXACT_FROM)
             fetched = self._all(rows) if whole else self._fetch(query, fetch, rows)
-            added = np.setdiff1d(fetched, ranking.positions)
+            added = np.setdiff1d(fetched, ranking.positions) if len(ranking) else fetched
             scores = self.score(query, added)
             ranking, places = self._ordered(
                 np.concatenate([ranking.positions, added]),
@@ -214,8 +215,16 @@ class Gallery:
 
     def _begins(self, positions: Positions) -> bool:
         """Whether these are enough to begin any list with: rows, and products."""
-        enough = len(positions) >= FIRST_ROWS
-        return enough and len(np.unique(self.products[positions])) >= FIRST_PRODUCTS
+        if len(positions) < FIRST_ROWS:
+            return False
+        if len(positions) >= FIRST_PRODUCTS * self._most_rows:
+            return True  # whosever they are; to count them takes longer
+        return len(np.unique(self.products[positions])) >= FIRST_PRODUCTS
+
+    @cached_property
+    def _most_rows(self) -> int:
+        """That any product has here."""
+        return int(np.bincount(self.products).max(initial=1))
 
     def in_order(self, ranking: Ranking, order: npt.NDArray[Any]) -> Ranking:
         """With equal scores as their products stand; see `paged`."""
@@ -225,8 +234,12 @@ class Gallery:
         self, positions: Positions, scores: Scores, places: Scores, order: npt.NDArray[Any]
     ) -> tuple[Ranking, Scores]:
         """By place, then product, then row."""
-        best = np.lexsort((positions, order[self.products[positions]], -places))
-        return Ranking(positions[best], scores[best]), places[best]
+        best = np.argsort(-places)
+        ranked = places[best]
+        if (ranked[1:] == ranked[:-1]).any():  # three keys take three times as long
+            best = np.lexsort((positions, order[self.products[positions]], -places))
+            ranked = places[best]
+        return Ranking(positions[best], scores[best]), ranked
 
     def _all(self, rows: Positions | None) -> Positions:
         return np.arange(len(self)) if rows is None else rows
