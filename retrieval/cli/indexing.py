@@ -38,6 +38,7 @@ STARTER_ADVICE = (
     metavar="FILE",
     help="Where to write what was left out, as JSON lines [default: INDEX/rejects.jsonl].",
 )
+@click.option("--yes", is_flag=True, help="Publish also where many photos are lost for good.")
 @model_options
 @common_options
 def index(
@@ -48,6 +49,7 @@ def index(
     dry_run: bool,
     prune: bool,
     rejects: Path | None,
+    yes: bool,
 ) -> None:
     """Index SOURCE: a CSV, TSV, JSONL or Parquet file, or a folder of images.
 
@@ -58,8 +60,12 @@ def index(
     progress = for_this_terminal()
     opened = open_source(source, settings, _map_option(mapping))
     _show_mapping(opened)
-    run = preview_source if dry_run else index_source
-    report = run(opened, settings, progress, prune=prune, rejects_file=rejects)
+    if dry_run:
+        report = preview_source(opened, settings, progress, prune=prune, rejects_file=rejects)
+    else:
+        report = index_source(
+            opened, settings, progress, prune=prune, yes=yes, rejects_file=rejects
+        )
     if as_json:
         print_json(report.as_dict())
     else:
@@ -111,6 +117,8 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     for name, value in _summary(report):
         table.add_row(name, value)
     console().print(table)
+    for folder in report.passed_over:
+        note(f"{folder} is an index: passed over, what it keeps is no source")
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
     for reject in report.rejects[:SHOWN_REJECTS]:
@@ -127,7 +135,7 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
     )
     rows = [
         ("products", f"{report.products}  ({changes})"),
-        ("photos", str(report.images)),
+        ("photos", str(report.images) + _unreachable(report)),
         ("texts", str(report.texts)),
         ("embedded", f"{report.embedded}  ({report.reused} needed no embedding)"),
         ("rejected", str(report.rejected)),
@@ -138,6 +146,11 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
         model = shown_name(report.model, adapted=report.adapted)
         rows.append(("generation", f"{report.generation}  ({model})"))
     return rows
+
+
+def _unreachable(report: IndexReport) -> str:
+    count = report.photos_unreachable
+    return f"  ({count} cannot be read today; what is known of them is kept)" if count else ""
 
 
 def describe(reject: Reject) -> str:
