@@ -23,6 +23,7 @@ from retrieval.encoders.base import Encoder, ModelInput
 from retrieval.errors import ImageError
 from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
+from retrieval.images.spelling import spellings
 from retrieval.indexing.unreachable import as_before, out_of_reach
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
@@ -136,7 +137,7 @@ class SourceReader:
             try:
                 image, square = self._look_at(path, by_path, by_file)
             except ImageError as error:
-                before = self._before(path, written, stored)
+                before = self._before(record.base, written, stored)
                 kept = "; it is kept as it was" if before and before.has_vector else ""
                 rejects.append(
                     Reject(record.row, record.key, "image", written[:200], f"{error}{kept}")
@@ -206,12 +207,15 @@ class SourceReader:
         )
         return image, self._encoder.prepare(photo.pixels) if self._encoder else None
 
-    def _before(self, path: Path, written: str, stored: StoredProduct | None) -> StoredImage | None:
+    def _before(self, base: Path, written: str, stored: StoredProduct | None) -> StoredImage | None:
         """What is stored of a photo that cannot be read."""
-        relative = None
-        with contextlib.suppress(ImageError):
-            relative = self._relative(path)
-        return as_before(relative, written, stored.images if stored else ())
+        if stored is None:
+            return None
+        places: set[str] = set()
+        for spelling in spellings(written):
+            with contextlib.suppress(ImageError, ValueError):
+                places.add(self._relative(base / spelling))
+        return as_before(places, written, stored.images)
 
     def _relative(self, path: Path) -> str:
         try:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.errors import SourceError
+from retrieval.images.spelling import folded
 from retrieval.sources import OutOfSight, Source
 from retrieval.storage.base import Catalog
 from retrieval.storage.entities import StoredImage
@@ -21,17 +21,17 @@ MOST_LOST = 0.5  # of the photos of an index, that a run may lose without being 
 
 
 def as_before(
-    relative: str | None, written: str, stored: Iterable[StoredImage]
+    places: Collection[str], written: str, stored: Iterable[StoredImage]
 ) -> StoredImage | None:
     """The stored photo that a path means which cannot be read today, if there is one.
 
     Args:
-        relative: where it would be, from the index; None where that cannot be told.
+        places: where it may be, from the index.
         written: as the source writes it: of a file that is away nobody can tell the spelling,
             so it is held against stored paths as moving between systems may change it.
     """
     known = list(stored)
-    exact = next((image for image in known if image.path == relative), None)
+    exact = next((image for image in known if image.path in places), None)
     if exact is not None:
         return exact
     tail = _steps(written)
@@ -40,9 +40,8 @@ def as_before(
 
 
 def _steps(path: str) -> list[str]:
-    plain = urllib.parse.unquote(path.replace("\\", "/"))
-    folded = unicodedata.normalize("NFC", plain).casefold().removeprefix("file:")
-    return [step for step in folded.split("/") if step not in ("", ".", "..", "localhost")]
+    plain = folded(urllib.parse.unquote(path.replace("\\", "/"))).removeprefix("file:")
+    return [step for step in plain.split("/") if step not in ("", ".", "..", "localhost")]
 
 
 def out_of_reach(path: Path) -> bool:
