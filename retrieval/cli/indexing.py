@@ -15,7 +15,8 @@ from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
 from retrieval.indexing.building import index_source, preview_source
 from retrieval.indexing.indexer import IndexReport
-from retrieval.indexing.rejects import REJECTS_FILE
+from retrieval.indexing.rejects import REJECTS_FILE, write_rejects
+from retrieval.indexing.relocating import find_photos
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 
@@ -27,7 +28,7 @@ STARTER_ADVICE = (
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @click.option("--model", metavar="NAME", help="Model [default: the index's own, else starter].")
 @click.option("--map", "mapping", metavar="FIELD=COLUMN,...", help="Which column is what.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; no model, nothing written.")
@@ -38,17 +39,24 @@ STARTER_ADVICE = (
     metavar="FILE",
     help="Where to write what was left out, as JSON lines [default: INDEX/rejects.jsonl].",
 )
+@click.option(
+    "--photos-at",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The photos of the index lie below FOLDER now; no SOURCE, nothing is embedded.",
+)
 @click.option("--yes", is_flag=True, help="Publish also where many photos are lost for good.")
 @model_options
 @common_options
 def index(
-    source: Path,
+    source: Path | None,
     settings: Settings,
     as_json: bool,
     mapping: str | None,
     dry_run: bool,
     prune: bool,
     rejects: Path | None,
+    photos_at: Path | None,
     yes: bool,
 ) -> None:
     """Index SOURCE: a CSV, TSV, JSONL or Parquet file, or a folder of images.
@@ -58,6 +66,14 @@ def index(
     split by |, relative to the file. Run it again after a change: only what changed is embedded.
     """
     progress = for_this_terminal()
+    if (source is None) == (photos_at is None):
+        raise click.UsageError("Give a SOURCE to index, or --photos-at FOLDER.")
+    if source is None:
+        assert photos_at is not None
+        report = find_photos(photos_at, settings, progress, dry_run=dry_run)
+        if rejects:
+            write_rejects(rejects, report.rejects)
+        return _tell(report, rejects, as_json=as_json)
     opened = open_source(source, settings, _map_option(mapping))
     _show_mapping(opened)
     if dry_run:
@@ -66,12 +82,18 @@ def index(
         report = index_source(
             opened, settings, progress, prune=prune, yes=yes, rejects_file=rejects
         )
+    if report.model == STARTER and not dry_run:
+        note(STARTER_ADVICE)
+    file = rejects or (None if dry_run else settings.index / REJECTS_FILE)
+    return _tell(report, file, as_json=as_json)
+
+
+def _tell(report: IndexReport, file: Path | None, *, as_json: bool) -> None:
+    """Prints what a run did; `file` lists what was left out."""
     if as_json:
         print_json(report.as_dict())
     else:
-        _show_report(report, rejects or (None if dry_run else settings.index / REJECTS_FILE))
-    if report.model == STARTER and not dry_run:
-        note(STARTER_ADVICE)
+        _show_report(report, file)
     if report.rejected:
         raise click.exceptions.Exit(REJECTED)
 
