@@ -45,6 +45,7 @@ def build(
     *,
     map: Mapping[str, str] | None = None,  # noqa: A002 - named as the flag is
     prune: bool = False,
+    yes: bool = False,
     **settings: Any,
 ) -> IndexReport:
     """Brings the index in a folder up to date with a source; only what changed is embedded.
@@ -55,6 +56,7 @@ def build(
             own, and takes `starter` for a new one.
         map: field -> column, where the guess is not right.
         prune: drop the products that the source no longer has.
+        yes: publish also where many photos are lost for good.
         settings: fields of `retrieval.settings.Settings`.
 
     Raises:
@@ -65,4 +67,4 @@ def build(
     from retrieval.settings import load_settings
 
     chosen = load_settings(index=Path(index), model=model, **settings)
-    return build_index(Path(source), chosen, Quiet(), wanted=map, prune=prune)
+    return build_index(Path(source), chosen, Quiet(), wanted=map, prune=prune, yes=yes)

@@ -15,7 +15,8 @@ from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
 from retrieval.indexing.building import index_source, preview_source
 from retrieval.indexing.indexer import IndexReport
-from retrieval.indexing.rejects import REJECTS_FILE
+from retrieval.indexing.rejects import REJECTS_FILE, write_rejects
+from retrieval.indexing.relocating import find_photos
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 
@@ -27,7 +28,7 @@ STARTER_ADVICE = (
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @click.option("--model", metavar="NAME", help="Model [default: the index's own, else starter].")
 @click.option("--map", "mapping", metavar="FIELD=COLUMN,...", help="Which column is what.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; no model, nothing written.")
@@ -38,16 +39,25 @@ STARTER_ADVICE = (
     metavar="FILE",
     help="Where to write what was left out, as JSON lines [default: INDEX/rejects.jsonl].",
 )
+@click.option(
+    "--photos-at",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The photos of the index lie below FOLDER now; no SOURCE, nothing is embedded.",
+)
+@click.option("--yes", is_flag=True, help="Publish also where many photos are lost for good.")
 @model_options
 @common_options
 def index(
-    source: Path,
+    source: Path | None,
     settings: Settings,
     as_json: bool,
     mapping: str | None,
     dry_run: bool,
     prune: bool,
     rejects: Path | None,
+    photos_at: Path | None,
+    yes: bool,
 ) -> None:
     """Index SOURCE: a CSV, TSV, JSONL or Parquet file, or a folder of images.
 
@@ -56,16 +66,34 @@ def index(
     split by |, relative to the file. Run it again after a change: only what changed is embedded.
     """
     progress = for_this_terminal()
+    if (source is None) == (photos_at is None):
+        raise click.UsageError("Give a SOURCE to index, or --photos-at FOLDER.")
+    if source is None:
+        assert photos_at is not None
+        report = find_photos(photos_at, settings, progress, dry_run=dry_run)
+        if rejects:
+            write_rejects(rejects, report.rejects)
+        return _tell(report, rejects, as_json=as_json)
     opened = open_source(source, settings, _map_option(mapping))
     _show_mapping(opened)
-    run = preview_source if dry_run else index_source
-    report = run(opened, settings, progress, prune=prune, rejects_file=rejects)
+    if dry_run:
+        report = preview_source(opened, settings, progress, prune=prune, rejects_file=rejects)
+    else:
+        report = index_source(
+            opened, settings, progress, prune=prune, yes=yes, rejects_file=rejects
+        )
+    if report.model == STARTER and not dry_run:
+        note(STARTER_ADVICE)
+    file = rejects or (None if dry_run else settings.index / REJECTS_FILE)
+    return _tell(report, file, as_json=as_json)
+
+
+def _tell(report: IndexReport, file: Path | None, *, as_json: bool) -> None:
+    """Prints what a run did; `file` lists what was left out."""
     if as_json:
         print_json(report.as_dict())
     else:
-        _show_report(report, rejects or (None if dry_run else settings.index / REJECTS_FILE))
-    if report.model == STARTER and not dry_run:
-        note(STARTER_ADVICE)
+        _show_report(report, file)
     if report.rejected:
         raise click.exceptions.Exit(REJECTED)
 
@@ -111,6 +139,8 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     for name, value in _summary(report):
         table.add_row(name, value)
     console().print(table)
+    for folder in report.passed_over:
+        note(f"{folder} is an index: passed over, what it keeps is no source")
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
     for reject in report.rejects[:SHOWN_REJECTS]:
@@ -127,7 +157,7 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
     )
     rows = [
         ("products", f"{report.products}  ({changes})"),
-        ("photos", str(report.images)),
+        ("photos", str(report.images) + _unreachable(report)),
         ("texts", str(report.texts)),
         ("embedded", f"{report.embedded}  ({report.reused} needed no embedding)"),
         ("rejected", str(report.rejected)),
@@ -138,6 +168,11 @@ def _summary(report: IndexReport) -> list[tuple[str, str]]:
         model = shown_name(report.model, adapted=report.adapted)
         rows.append(("generation", f"{report.generation}  ({model})"))
     return rows
+
+
+def _unreachable(report: IndexReport) -> str:
+    count = report.photos_unreachable
+    return f"  ({count} cannot be read today; what is known of them is kept)" if count else ""
 
 
 def describe(reject: Reject) -> str:

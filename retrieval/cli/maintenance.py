@@ -8,6 +8,7 @@ import click
 import rich.table
 
 from retrieval.cli.common import ERROR, common_options, console, note, print_json
+from retrieval.cli.moved import tell_of_photos_in
 from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
 from retrieval.indexing import maintenance
@@ -39,6 +40,7 @@ def rebuild(settings: Settings, as_json: bool, index_type: str | None) -> None:
 def verify(settings: Settings, as_json: bool, repair: bool) -> None:
     """Hold catalog, stored vectors and FAISS against each other."""
     report = maintenance.verify(settings, for_this_terminal(), repair=repair)
+    tell_of_photos_in(settings)
     if as_json:
         print_json(report.as_dict())
     else:

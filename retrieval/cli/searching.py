@@ -11,6 +11,7 @@ import rich.table
 import rich.text
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
+from retrieval.cli.moved import tell_of_photos
 from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import loading_message, name_from_here
 from retrieval.searching.results import Hit, SearchResult
@@ -64,6 +65,7 @@ def search(
 ) -> None:
     """Find products by TEXT, by --image, by --like, or by all of them at once."""
     searcher = Searcher(settings.index, settings)
+    tell_of_photos(searcher)
     spoken = (" ".join(words), *texts)
     if images or (any(spoken) and options["mode"] != "lexical"):
         model = name_from_here(searcher.generation.manifest.model, settings.index)

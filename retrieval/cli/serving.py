@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from retrieval.cli.common import common_options, model_options, note
+from retrieval.cli.moved import tell_of_photos
 from retrieval.errors import ServerError
 from retrieval.settings import Settings
 
@@ -43,6 +44,7 @@ def serve(
     # A page of photos is more requests than threads: that some wait is no event.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = create_app(settings)
+    tell_of_photos(app.extensions["site"].searcher)
     try:
         server = waitress.create_server(
             app,

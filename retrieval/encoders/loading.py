@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from retrieval.encoders.base import Encoder
-from retrieval.encoders.names import parse_model_name
+from retrieval.encoders.names import ModelName, parse_model_name
 from retrieval.encoders.openvino.cache import (
     META,
     Export,
+    can_write,
     export_folder,
+    export_folder_of_run,
     forget_export,
     read_export,
+    run_folder_made,
     write_meta,
     writing_export,
 )
@@ -42,7 +49,7 @@ def load_encoder(name: str, settings: Settings, *, bulk: bool = False) -> Encode
     if parsed.quantized:
         return _quantized_encoder(name, settings, bulk=bulk)
     if _fast_path(settings):
-        encoder = _fast_encoder(name, export_folder(parsed, settings), settings, bulk=bulk)
+        encoder = _fast_encoder(parsed, settings, bulk=bulk)
         if encoder is not None:
             return encoder
     from retrieval.encoders.openclip import OpenClipEncoder
@@ -62,7 +69,7 @@ def loading_message(name: str, settings: Settings) -> str:
     parsed = parse_model_name(name)
     if parsed.quantized:
         return f"loading {name}"
-    if _fast_path(settings) and read_export(export_folder(parsed, settings)) is None:
+    if _fast_path(settings) and _ready(parsed, settings) is None:
         return f"making {name} ready for this machine, once"
     return f"loading {name}"
 
@@ -93,23 +100,93 @@ def _fast_path(settings: Settings) -> bool:
     return True
 
 
-def _fast_encoder(name: str, folder: Path, settings: Settings, *, bulk: bool) -> Encoder | None:
+def _fast_encoder(name: ModelName, settings: Settings, *, bulk: bool) -> Encoder | None:
     """By OpenVINO; None where the model cannot be run so, and torch may take its place."""
+    ready = _ready(name, settings)
+    if ready is not None:
+        folder, export = ready
+        if export.refused is not None:
+            return _refused(name, export.refused, settings)
+        encoder = _tried(name, folder, export, settings, bulk=bulk)
+        if encoder is not None:
+            return encoder
+        forget_export(folder)  # a damaged one is made again
+    place = _place_to_make(name, settings, bulk=bulk)
+    if place is None:
+        return _refused(name, "there is no folder to keep it in", settings)
+    try:
+        export = _made_ready(name.written, settings, place)
+    except OSError as error:
+        _tell_once(f"cannot be made ready for this machine in {place} ({one_line(error)})")
+        return _refused(name, "there is no room to keep it", settings)
+    if export.refused is not None:
+        return _refused(name, export.refused, settings)
+    encoder = _tried(name, place, export, settings, bulk=bulk)
+    if encoder is None:
+        return _refused(name, "it does not run on this processor", settings)
+    return encoder
+
+
+def _ready(name: ModelName, settings: Settings) -> tuple[Path, Export] | None:
+    """A model that was made ready for this machine, wherever it may be kept."""
+    for place in (export_folder, *([export_folder_of_run] if run_folder_made() else [])):
+        with contextlib.suppress(OSError):
+            folder = place(name, settings)
+            export = read_export(folder)
+            if export is not None:
+                return folder, export
+    return None
+
+
+def _place_to_make(name: ModelName, settings: Settings, *, bulk: bool) -> Path | None:
+    """Where to make a model ready: the user's cache, or a folder for this run, told once.
+
+    None where torch is the better choice: for a single query it is sooner ready than an export
+    that nobody can keep.
+    """
+    with contextlib.suppress(OSError):
+        folder = export_folder(name, settings)
+        # Not if a damaged one could not be removed: it would be taken for what was made.
+        if read_export(folder) is None and can_write(folder.parent):
+            return folder
+    cannot = (
+        "cannot be kept: the cache cannot be written to; set RETRIEVAL_CACHE to a folder that can"
+    )
+    if not bulk and settings.backend != "openvino":
+        _tell_once(f"{cannot}. Until then it is run by torch")
+        return None
+    with contextlib.suppress(OSError):
+        folder = export_folder_of_run(name, settings)
+        _tell_once(f"{cannot}. It is made ready for this run alone")
+        return folder
+    return None
+
+
+@functools.cache
+def _tell_once(what: str) -> None:
+    log.warning("a model made ready for this machine %s", what)
+
+
+def _tried(
+    name: ModelName, folder: Path, export: Export, settings: Settings, *, bulk: bool
+) -> Encoder | None:
+    """The encoder of an export, if it runs here: one photo and one text go through it."""
     from retrieval.encoders.openvino.encoder import OpenVinoEncoder
 
-    export = read_export(folder)
-    if export is not None and export.refused is None:
-        try:
-            return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
-        except (RuntimeError, OSError, KeyError, ValueError):
-            forget_export(folder)  # a damaged one is made again
-            export = None
-    export = export or _made_ready(name, settings, folder)
-    if export.refused is None:
-        return OpenVinoEncoder(name, folder, export, settings.fit, bulk=bulk)
+    try:
+        encoder = OpenVinoEncoder(name.written, folder, export, settings.fit, bulk=bulk)
+        square = np.zeros((3, encoder.image_size, encoder.image_size), np.uint8)
+        made = np.concatenate([encoder.encode_images([square]), encoder.encode_texts(["a"])])
+    except (RuntimeError, OSError, KeyError, ValueError):
+        return None
+    return encoder if np.isfinite(made).all() and made.any(axis=1).all() else None
+
+
+def _refused(name: ModelName, reason: str, settings: Settings) -> Encoder | None:
+    """Torch takes its place; raises EncoderError where the settings ask for OpenVINO by name."""
     if settings.backend == "openvino":
         raise EncoderError(
-            f"model {name} cannot be run by OpenVINO ({export.refused}); use --backend torch"
+            f"model {name.written} cannot be run by OpenVINO ({reason}); use --backend torch"
         )
     return None
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import unicodedata
-import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 from retrieval.errors import ImageError
+from retrieval.images.spelling import in_other_case, spellings
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split()
@@ -47,21 +45,13 @@ def find_image(base: Path, written: str) -> Path:
     """The file that a source means by `written`, relative to `base`.
 
     Where there is none, the spellings are tried that moving a catalog between systems leaves
-    behind: Windows separators, other Unicode compositions, percent signs. Not found at all, the
-    path comes back as it was said.
+    behind: Windows separators, other Unicode compositions, percent signs, `file:` addresses, and
+    another case. Not found at all, the path comes back as it was said.
     """
-    plain = base / written
-    for candidate in _spellings(written):
-        with contextlib.suppress(OSError, ValueError):
-            if (base / candidate).exists():
-                return base / candidate
-    return plain
-
-
-def _spellings(written: str) -> Iterator[str]:
-    yield written
-    slashes = written.replace("\\", "/")
-    for spelling in (slashes, urllib.parse.unquote(slashes)):
-        yield spelling
-        yield unicodedata.normalize("NFC", spelling)
-        yield unicodedata.normalize("NFD", spelling)
+    for ignore_case in (False, True):
+        for spelling in spellings(written):
+            with contextlib.suppress(OSError, ValueError):
+                candidate = in_other_case(base, spelling) if ignore_case else base / spelling
+                if candidate is not None and candidate.exists():
+                    return candidate
+    return base / written

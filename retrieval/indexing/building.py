@@ -41,10 +41,11 @@ def build_index(
     *,
     wanted: Mapping[str, str] | None = None,
     prune: bool = False,
+    yes: bool = False,
 ) -> IndexReport:
     """Indexes the source at `path` into `settings.index`; what was left out stands there, too."""
     source = open_source(path, settings, wanted)
-    return index_source(source, settings, progress, prune=prune)
+    return index_source(source, settings, progress, prune=prune, yes=yes)
 
 
 def index_source(
@@ -53,6 +54,7 @@ def index_source(
     progress: Progress,
     *,
     prune: bool = False,
+    yes: bool = False,
     rejects_file: Path | None = None,
 ) -> IndexReport:
     """Loads the model and indexes an opened source.
@@ -67,7 +69,7 @@ def index_source(
         with progress.task(loading_message(name, settings)):
             encoder = load_encoder(name, settings, bulk=True)
         indexer = Indexer(settings, progress, rejects)
-        return indexer.run(source, encoder, prune=prune)
+        return indexer.run(source, encoder, prune=prune, yes=yes)
 
 
 def preview_source(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.indexing.publishing import publish
+from retrieval.indexing.unreachable import check_lost_photos, check_photos_are_named, hidden_by
 from retrieval.settings import Settings
 from retrieval.sources import EMPTY_ROW, Reject, Source
 from retrieval.storage import open_storage
@@ -43,7 +44,10 @@ class IndexReport:
         reused: photos and texts of the source whose vector was there already.
         beside: products that the source does not have and that were kept; 0 where a row that
             cannot be read leaves open whose it is.
+        photos_unreachable: photos of the source that cannot be read today; what is known of them
+            is kept.
         rejected: rows, photos and cells that were left out; see `rejects`.
+        passed_over: folders of the source that are an index.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
     """
@@ -54,6 +58,7 @@ class IndexReport:
     texts: int = 0
     embedded: int = 0
     reused: int = 0
+    photos_unreachable: int = 0
     rejected: int = 0
     added: int = 0
     updated: int = 0
@@ -65,6 +70,7 @@ class IndexReport:
     generation: int | None = None
     adapted: bool = False
     dry_run: bool = False
+    passed_over: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,21 +89,25 @@ class Indexer:
         self._progress = progress
         self._rejects = [] if rejects is None else rejects
 
-    def run(self, source: Source, encoder: Encoder, *, prune: bool = False) -> IndexReport:
+    def run(
+        self, source: Source, encoder: Encoder, *, prune: bool = False, yes: bool = False
+    ) -> IndexReport:
         """Embeds what is new or changed in `source`, and publishes a generation if any is.
 
         Args:
             prune: drop the products that the source does not have.
+            yes: go on also where many photos are lost for good.
 
         Raises:
             IndexLocked: another process writes to the index.
-            SourceError: the source has no usable row at all; nothing is changed then.
+            SourceError: the source has no usable row at all, or photos would be lost; nothing is
+                published then.
             KeyboardInterrupt: stopped; what was committed stays, and the next run goes on.
         """
         with self._storage.writing(create=True) as catalog:
             report = IndexReport(model=encoder.name, rejects=self._rejects)
             run = _Run(self._storage, catalog, self._settings, self._progress, encoder, report)
-            return run.execute(source, prune)
+            return run.execute(source, prune, yes)
 
     def preview(self, source: Source, *, prune: bool = False) -> IndexReport:
         """What `run` would do, photos decoded, but no model loaded and nothing written."""
@@ -118,6 +128,7 @@ class Indexer:
                 for item in reader.stream(source, catalog, fingerprint):
                     task.advance()
                     tally.preview(item)
+            tally.hide(source, catalog)
             return tally.previewed(catalog, prune)
 
 
@@ -161,15 +172,18 @@ class _Run:
         self._texts = 0
         self._embedded_images = 0
 
-    def execute(self, source: Source, prune: bool) -> IndexReport:
+    def execute(self, source: Source, prune: bool, yes: bool) -> IndexReport:
         started = time.perf_counter()
         report = self._tally.report
+        if not yes:
+            check_photos_are_named(source, self._catalog)
         with self._progress.task("indexing", source.count()) as task:
             for item in self._reader.stream(source, self._catalog, self._fingerprint):
                 task.advance()
                 if self._tally.add(item):
                     self._take(item)
             self._commit()
+        self._tally.hide(source, self._catalog)
         if not self._tally.usable:
             raise SourceError(f"{source.path} has {_none_usable(report)}; nothing was changed")
         if prune and not self._tally.nameless:
@@ -178,7 +192,7 @@ class _Run:
             self._tally.add_rejects(self._tally.why_not_pruned())
         elif not self._tally.nameless:
             report.beside = self._catalog.count_except(self._tally.seen)
-        self._complete_others()
+        self._complete_others(yes)
         encoding = time.perf_counter() - started
         manifest = self._publish()
         counts = self._catalog.counts()
@@ -190,25 +204,50 @@ class _Run:
         report.images_per_second = round(self._embedded_images / max(encoding, 1e-9), 1)
         return report
 
-    def _complete_others(self) -> None:
-        """Embeds stored products that the source did not have, where the model is a new one."""
+    def _complete_others(self, yes: bool) -> None:
+        """Embeds stored products that the source did not have, where the model is a new one.
+
+        Those whose photos cannot be read are left out where these are gone for good.
+        """
         waiting = self._catalog.incomplete(self._fingerprint)
         if not len(waiting):
             return
         records = self._catalog.records(waiting)
-        lost: list[str] = []
+        blind: list[Prepared] = []
         with self._progress.task("embedding earlier products", len(waiting)) as task:
             for item in self._reader.stream(records, self._catalog, self._fingerprint):
                 task.advance()
-                self._tally.add_rejects(item)
-                if isinstance(item, Prepared) and item.empty:
-                    lost.append(item.record.key)
-                elif isinstance(item, Prepared):
-                    self._take(item)
+                if isinstance(item, Reject):
+                    continue
+                if item.record.key not in self._tally.seen:
+                    self._tally.add_rejects(item)
+                if item.without_vector:
+                    blind.append(replace(item, inputs={}))
+                self._take(item)
             self._commit()
+        check_lost_photos(
+            [(item.record, item.without_vector) for item in blind],
+            self._catalog.counts()["images"],
+            self._encoder.name,
+            yes=yes,
+        )
+        self._leave_out(blind)
+
+    def _leave_out(self, blind: list[Prepared]) -> None:
+        """Drops photos that are gone for good and that this model never saw.
+
+        No vector can ever be made of them, and a generation in which some lack one is not
+        published. A product that has nothing else goes with them.
+        """
+        lost: list[str] = []
+        for item in blind:
+            images = tuple(image for image in item.images if image not in item.without_vector)
+            if images or item.record.texts:
+                self._take(replace(item, images=images, visible=True, to_write=True))
+            else:
+                lost.append(item.record.key)
+        self._commit()
         if lost:
-            # Their photos are gone and they have no words: no vector can ever be made of them,
-            # and a generation in which some lack one is not published.
             self._catalog.remove(lost)
             self._tally.report.removed += len(lost)
 
@@ -276,6 +315,7 @@ class _Tally:
             not drop a product because its row has a fault today.
         usable: rows that something could be made of.
         nameless: rows that could not be used, and do not say whose they are.
+        hidden: stored products behind folders that could not be looked into.
     """
 
     def __init__(self, report: IndexReport) -> None:
@@ -283,10 +323,13 @@ class _Tally:
         self.seen: set[str] = set()
         self.usable = 0
         self.nameless = 0
+        self.hidden = 0
 
     def add(self, item: Prepared | Reject) -> bool:
         """Counts an item; tells whether it is a product that can be searched."""
         self.add_rejects(item)
+        if isinstance(item, Prepared):
+            self.report.photos_unreachable += item.unreachable
         key = item.key if isinstance(item, Reject) else item.record.key
         if key is not None:
             self.seen.add(key)
@@ -304,6 +347,16 @@ class _Tally:
         rejects = [item] if isinstance(item, Reject) else item.rejects
         self.report.rejects += rejects
         self.report.rejected += len(rejects)
+
+    def hide(self, source: Source, catalog: Catalog | None) -> None:
+        """Counts what lies behind folders that the source could not look into."""
+        hidden = hidden_by(source, catalog, self.seen)
+        self.seen |= hidden.keys
+        self.hidden = len(hidden.keys)
+        self.report.photos_unreachable += hidden.photos
+        self.report.rejects += hidden.rejects
+        self.report.rejected += len(hidden.rejects)
+        self.report.passed_over = [str(folder) for folder in source.passed_over]
 
     def why_not_pruned(self) -> Reject:
         reason = (
@@ -326,6 +379,7 @@ class _Tally:
     def previewed(self, catalog: Catalog | None, prune: bool) -> IndexReport:
         """The report of a dry run, products that the source does not have counted in."""
         self.report.dry_run = True
+        self.report.products += self.hidden
         elsewhere = catalog.count_except(self.seen) if catalog else 0
         if prune and not self.nameless:
             self.report.removed = elsewhere

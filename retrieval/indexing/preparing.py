@@ -1,11 +1,13 @@
 """A record -> what its photos and texts are now: the part of indexing that runs in threads.
 
 A photo is decoded only where it has to be: one whose size and time of change are as stored is
-taken as it was, one whose bytes are as stored keeps its vector.
+taken as it was, one whose bytes are as stored keeps its vector. One that was read before and
+cannot be read today is kept as it was: a disk that is not mounted must cost no vector.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -21,6 +23,8 @@ from retrieval.encoders.base import Encoder, ModelInput
 from retrieval.errors import ImageError
 from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
+from retrieval.images.spelling import spellings
+from retrieval.indexing.unreachable import as_before, out_of_reach
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject
 from retrieval.storage.base import Catalog
@@ -37,7 +41,7 @@ class Prepared:
     """A product as it is now.
 
     Attributes:
-        images: its photos, those that could be read.
+        images: its photos: those that could be read, and those that could be before.
         inputs: content hash -> the model's input, for photos that were decoded.
         rejects: what of it was left out.
         touched: it is new, or its content differs from what is stored.
@@ -45,6 +49,8 @@ class Prepared:
         new_texts: texts that no vector is known of.
         visible: a search could tell the difference, be it only by the path of a photo.
         to_write: there is anything to write, be it only a file's new time of change.
+        unreachable: photos that cannot be read today, and may be tomorrow.
+        without_vector: of `images`, those that cannot be read and have no vector of this encoder.
     """
 
     record: ProductRecord
@@ -57,6 +63,8 @@ class Prepared:
     new_texts: int
     visible: bool
     to_write: bool
+    unreachable: int = 0
+    without_vector: tuple[StoredImage, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -121,13 +129,24 @@ class SourceReader:
         by_file = {image.file_hash: image for image in stored.images} if stored else {}
         images: list[StoredImage] = []
         inputs: dict[str, ModelInput] = {}
-        decoded = 0
+        decoded = unreachable = 0
+        without_vector: list[StoredImage] = []
         rejects = list(record.rejects)
         for written in record.images:
+            path = find_image(record.base, written)
             try:
-                image, square = self._look_at(record.base, written, by_path, by_file)
+                image, square = self._look_at(path, by_path, by_file)
             except ImageError as error:
-                rejects.append(Reject(record.row, record.key, "image", written[:200], str(error)))
+                before = self._before(record.base, written, stored)
+                kept = "; it is kept as it was" if before and before.has_vector else ""
+                rejects.append(
+                    Reject(record.row, record.key, "image", written[:200], f"{error}{kept}")
+                )
+                unreachable += before is not None or out_of_reach(path)
+                if before is not None and before not in images:
+                    images.append(before)
+                    if not before.has_vector:
+                        without_vector.append(before)
                 continue
             images.append(image)
             decoded += not any(image.content_hash == earlier.content_hash for earlier in known)
@@ -147,16 +166,16 @@ class SourceReader:
             new_texts=_new_texts(record, stored),
             visible=touched or [i.path for i in images] != list(by_path),
             to_write=touched or not same_files or not complete,
+            unreachable=unreachable,
+            without_vector=tuple(without_vector),
         )
 
     def _look_at(
         self,
-        base: Path,
-        written: str,
+        path: Path,
         by_path: dict[str, StoredImage],
         by_file: dict[str, StoredImage],
     ) -> tuple[StoredImage, ModelInput | None]:
-        path = find_image(base, written)
         relative = self._relative(path)
         known = by_path.get(relative)
         seen_at = time.time_ns()
@@ -187,6 +206,16 @@ class SourceReader:
             has_vector=True,  # by the time it is stored
         )
         return image, self._encoder.prepare(photo.pixels) if self._encoder else None
+
+    def _before(self, base: Path, written: str, stored: StoredProduct | None) -> StoredImage | None:
+        """What is stored of a photo that cannot be read."""
+        if stored is None:
+            return None
+        places: set[str] = set()
+        for spelling in spellings(written):
+            with contextlib.suppress(ImageError, ValueError):
+                places.add(self._relative(base / spelling))
+        return as_before(places, written, stored.images)
 
     def _relative(self, path: Path) -> str:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar, Unpack
@@ -20,6 +21,7 @@ from retrieval.storage.base import Generation
 from retrieval.storage.entities import Card
 
 Value = TypeVar("Value")
+PHOTOS_LOOKED_FOR = 20
 SIMILAR = 12  # products shown beside one, and those that its words are judged by
 
 
@@ -112,6 +114,17 @@ class Searcher:
             ]
 
         return self._read(read)
+
+    def photos_there(self, sample: int = PHOTOS_LOOKED_FOR) -> tuple[int, int]:
+        """How many products of an even sample have their first photo where the index says it is,
+        and how many were looked for."""
+
+        def read(generation: Generation) -> list[str]:
+            products = generation.sample_products(sample, with_all_of=("images",))
+            return [card.images[0].path for card in generation.cards(products.tolist()).values()]
+
+        paths = [self._storage.photo_path(path) for path in self._read(read)]
+        return sum(map(os.path.isfile, paths)), len(paths)
 
     def _read(self, read: Callable[[Generation], Value]) -> Value:
         """What `read` makes of the live generation.

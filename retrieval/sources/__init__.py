@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from retrieval.sources.tables import CsvTable, JsonlTable, ParquetTable
 
 __all__ = [
     "EMPTY_ROW",
+    "OutOfSight",
     "ProductRecord",
     "Reject",
     "Source",
@@ -35,6 +37,10 @@ _TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
     ".parquet": ParquetTable,
     ".pq": ParquetTable,
 }
+EMPTY_FOLDER = (
+    "is empty, as is a folder whose disk is not mounted; mount it, or remove the folder "
+    "if its photos are gone"
+)
 _SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 
 
@@ -44,6 +50,29 @@ class Table(Protocol):
     columns: list[str]
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]: ...
+
+
+@dataclass(frozen=True)
+class OutOfSight:
+    """A folder of a source that was not looked into: what lies behind it is not gone.
+
+    Attributes:
+        name: its path within the source; ids of products behind it begin with it.
+        path: where it is.
+        reason: why, and what to do; empty where its photos are there by another path.
+        certain: it cannot be read; else it is so only where products are known behind it.
+    """
+
+    name: str
+    path: Path
+    reason: str
+    certain: bool
+
+    def holds(self, key: str, photos: Iterable[Path]) -> bool:
+        """Whether a product lies behind it, by its id or by where its photos are."""
+        return key.startswith(f"{self.name}/") or any(
+            photo.is_relative_to(self.path) for photo in photos
+        )
 
 
 class Source:
@@ -63,8 +92,28 @@ class Source:
         self._table = table
         if isinstance(table, CsvTable) and mapping.get("id"):
             table.key_column = mapping["id"][0]
-        base = (path if path.is_dir() else path.parent).resolve()
-        self._reader = RowReader(mapping, base, limit)
+        self._base = (path if path.is_dir() else path.parent).resolve()
+        self._reader = RowReader(mapping, self._base, limit)
+
+    @property
+    def passed_over(self) -> list[Path]:
+        """Folders below it that are an index, and no source; known once it was read."""
+        return list(self._table.walk.indexes) if isinstance(self._table, ImageFolder) else []
+
+    @property
+    def out_of_sight(self) -> list[OutOfSight]:
+        """Folders whose products it would have, but cannot tell today; known once it was read."""
+        if not isinstance(self._table, ImageFolder):
+            return []
+        walk = self._table.walk
+        reasons = dict(walk.unread)
+        reasons |= dict.fromkeys(walk.empty, EMPTY_FOLDER)
+        reasons |= dict.fromkeys(walk.elsewhere, "")
+        return [
+            OutOfSight(name, self._base / name, reason, folder in walk.unread)
+            for folder, reason in sorted(reasons.items())
+            if (name := folder.relative_to(self.path).as_posix()) != "."
+        ]
 
     def count(self) -> int:
         """The number of rows, good or not."""

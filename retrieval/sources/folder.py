@@ -11,14 +11,11 @@ from typing import Any
 
 from retrieval.common.products import Reject
 from retrieval.common.text import is_unicode
-from retrieval.errors import SourceError
-from retrieval.images.files import SUFFIXES
 from retrieval.sources.columns import FIELDS
 from retrieval.sources.records import MAX_KEY_CHARACTERS, title_from_path
+from retrieval.sources.walking import Walk
 
 MAX_SIDECAR_BYTES = 1_000_000
-# Folders that programs keep for themselves: thumbnails, versions, what was thrown away.
-SKIPPED_FOLDERS = {".git", ".thumbnails", "@eaDir", "__MACOSX", ".Trash", "$RECYCLE.BIN"}
 
 
 class ImageFolder:
@@ -28,9 +25,10 @@ class ImageFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.walk = Walk(path)
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
-        for number, path in enumerate(self._images(), start=1):
+        for number, path in enumerate(self.walk.photos(), start=1):
             name = path.relative_to(self.path).as_posix()
             if not is_unicode(name):
                 printable = name.encode("utf-8", "replace").decode()
@@ -51,19 +49,6 @@ class ImageFolder:
             else:
                 cells.update(sidecar)
             yield number, cells
-
-    def _images(self) -> Iterator[Path]:
-        for folder, folders, files in os.walk(self.path, onerror=_refuse):
-            folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-            for name in sorted(files):
-                # `._photo.jpg` is what macOS leaves beside a photo: no image, whatever its name.
-                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._"):
-                    yield Path(folder) / name
-
-
-def _refuse(error: OSError) -> None:
-    # Passed over in silence, all that lies in it would seem gone, and `--prune` would drop it.
-    raise SourceError(f"{error.filename} cannot be listed ({error.strerror}); make it readable")
 
 
 def _key_of(name: str) -> str:

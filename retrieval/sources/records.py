@@ -18,6 +18,7 @@ from price_parser import Price
 
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.common.text import is_unicode
+from retrieval.images.spelling import is_file_address
 
 EMPTY_ROW = "the row is empty; delete it or fill it in"
 MAX_KEY_CHARACTERS = 200
@@ -120,7 +121,8 @@ class RowReader:
         for column in self.mapping.get("image", ()):
             cell = cells.get(column)
             for path in split_images(cell):
-                if not isinstance(cell, PurePath) and _ADDRESS.match(path):
+                elsewhere = _ADDRESS.match(path) and not is_file_address(path)
+                if not isinstance(cell, PurePath) and elsewhere:
                     reason = "is a web address; download the photo and give its path"
                     rejects.append(Reject(row, key, "image", _short(path), reason))
                 elif path not in images:

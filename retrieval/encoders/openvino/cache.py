@@ -6,8 +6,13 @@ imports torch or OpenVINO.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import hashlib
 import json
+import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +30,7 @@ from retrieval.images.model_input import Fit
 from retrieval.settings import Settings
 
 FORMAT = 2
+CPU_INFO = Path("/proc/cpuinfo")
 META = "export.json"
 IMAGE_MODEL = "image.xml"
 TEXT_MODEL = "text.xml"
@@ -68,16 +74,79 @@ class Export:
 
 
 def export_folder(name: ModelName, settings: Settings) -> Path:
-    """The folder of a model's export, whether there is one or not."""
-    cache = settings.cache or user_cache_path("retrieval")
+    """The folder of a model's export, whether there is one or not.
+
+    Raises:
+        OSError: there is neither a setting nor a home.
+    """
+    return _user_cache(settings) / "openvino" / _key(name, settings)
+
+
+def export_folder_of_run(name: ModelName, settings: Settings) -> Path:
+    """As `export_folder`, where this process alone keeps models; raises OSError."""
+    return run_folder() / "openvino" / _key(name, settings)
+
+
+def can_write(folder: Path) -> bool:
+    """Whether files can be made below a folder, which is made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@functools.cache
+def run_folder() -> Path:
+    """A folder of this process, gone when it ends; raises OSError where there is room for none."""
+    folder = Path(tempfile.mkdtemp(prefix="retrieval-models-"))
+    atexit.register(_remove_own, folder, os.getpid())
+    return folder
+
+
+def run_folder_made() -> bool:
+    """Whether this process keeps models in a folder of its own."""
+    return run_folder.cache_info().currsize > 0
+
+
+def _remove_own(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # a worker that was forked must not take it from the others
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _user_cache(settings: Settings) -> Path:
+    if settings.cache is not None:
+        return settings.cache
+    try:
+        return Path(user_cache_path("retrieval"))
+    except (RuntimeError, KeyError) as error:  # a user that the system does not know
+        raise OSError(f"there is no home ({error})") from None
+
+
+def _key(name: ModelName, settings: Settings) -> str:
     told = {
         "format": FORMAT,
         "model": name.written if name.folder is None else _files(name.folder),
         "versions": [version(package) for package in ("open_clip_torch", "openvino", "torch")],
         "precision": settings.precision,
+        "processor": processor(),
     }
-    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
-    return Path(cache) / "openvino" / key
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def processor() -> list[str]:
+    """What tells this processor from others: a home may be shared, or copied, between machines."""
+    told = [platform.machine(), platform.processor()]
+    with contextlib.suppress(OSError):
+        for line in CPU_INFO.read_text("utf-8", "replace").splitlines():
+            field = line.partition(":")[0].strip().lower()
+            if field in ("model name", "flags", "features", "cpu part", "cpu implementer"):
+                told.append(line.partition(":")[2].strip())
+            if not line.strip():  # the next core is as this one
+                break
+    return told
 
 
 def read_export(folder: Path) -> Export | None:

@@ -58,9 +58,14 @@ def compiled(path: Path, precision: str, *, bulk: bool) -> Any:
         "INFERENCE_NUM_THREADS": cores() if bulk else min(MOST_THREADS_A_QUERY, cores()),
         # Pinned, two processes on one machine would share a core while another idles.
         "ENABLE_CPU_PINNING": False,
-        "CACHE_DIR": str(path.parent / COMPILED),
     }
-    return _core().compile_model(str(path), "CPU", options)
+    kept = {"CACHE_DIR": str(path.parent / COMPILED)}
+    if os.access(path.parent, os.W_OK):
+        return _core().compile_model(str(path), "CPU", {**options, **kept})
+    try:  # of a model that others made ready, in an image or for all users, what is there is taken
+        return _core().compile_model(str(path), "CPU", {**options, **kept})
+    except RuntimeError:
+        return _core().compile_model(str(path), "CPU", options)
 
 
 def run(model: Any, batches: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
