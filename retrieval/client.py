@@ -13,6 +13,7 @@ from typing import Any, Self, Unpack
 import requests
 
 from retrieval import errors
+from retrieval.common.ids import fits_a_path
 from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
 from retrieval.searching.facets import FACETS, Facets
 from retrieval.searching.query import ImageInput, Query, SearchOptions, make_query
@@ -21,6 +22,8 @@ from retrieval.storage.filters import COLUMNS, Filter
 
 TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413
+# What reading an answer of another kind of server, or of another version, may raise.
+NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
 _EXPRESSIBLE = re.compile(r"[^<>=!]+")
 
 
@@ -99,13 +102,22 @@ class Client:
     def similar(self, key: str, *, limit: int = 20, offset: int = 0) -> SearchResult:
         """Products like one of the catalog; raises NotFound where there is no such product."""
         page = {"limit": limit, "offset": offset}
-        return self._result(self._ask("GET", f"products/{_quoted(key)}/similar", params=page))
+        if fits_a_path(key):
+            return self._result(self._ask("GET", f"products/{_quoted(key)}/similar", params=page))
+        return self._result(self._ask("GET", "product/similar", params={"id": key, **page}))
 
     def product(self, key: str) -> Product:
         """All that is known of a product; raises NotFound where there is none."""
-        document = self._ask("GET", f"products/{_quoted(key)}").json()
-        images = tuple(map(self._absolute, document["images"]))
-        return Product(**{**document, "images": images, "words": tuple(document["words"])})
+        if fits_a_path(key):
+            answer = self._ask("GET", f"products/{_quoted(key)}")
+        else:
+            answer = self._ask("GET", "product", params={"id": key})
+        try:
+            document = answer.json()
+            images = tuple(map(self._absolute, document["images"]))
+            return Product(**{**document, "images": images, "words": tuple(document["words"])})
+        except NOT_UNDERSTOOD as error:
+            raise self._not_understood(error) from None
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself: ready, generation, counts, model."""
@@ -139,11 +151,14 @@ class Client:
             listed = document.pop("facets", None)
             facets = None if listed is None else Facets.from_list(listed)
             return SearchResult(**document, results=hits, facets=facets)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ServerError(
-                f"{self.address} gave no answer that is understood ({error}); "
-                "is it `retrieval serve` of the same version?"
-            ) from None
+        except NOT_UNDERSTOOD as error:
+            raise self._not_understood(error) from None
+
+    def _not_understood(self, error: Exception) -> ServerError:
+        return ServerError(
+            f"{self.address} gave no answer that is understood ({error}); "
+            "is it `retrieval serve` of the same version?"
+        )
 
     def _hit(self, hit: dict[str, Any]) -> Hit:
         matched = hit["matched"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +105,16 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, _TomlFile(settings_cls, file)
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """As editors of Windows save it, too: with a byte order mark, or in UTF-16."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        data = file_path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return tomllib.loads(data.decode("utf-16" if wide else "utf-8-sig"))
 
 
 def load_settings(**flags: Any) -> Settings:

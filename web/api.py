@@ -6,12 +6,13 @@ import difflib
 import hashlib
 from typing import Any
 
-from flask import Response, jsonify, request, url_for
+from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from retrieval.errors import ImageError
+from web.addresses import photo_address
 from web.problems import ProblemDetails
 from web.search_params import Described, SearchParams, search
 from web.site import site
@@ -142,6 +143,16 @@ class Page(Strict):
     offset: int = Field(0, ge=0, le=1_000_000)
 
 
+class ProductQuery(Strict):
+    """A product by its id, whatever stands in it."""
+
+    id: str = Field(max_length=1_000, description="id of the product")
+
+
+class SimilarQuery(ProductQuery, Page):
+    """A product by its id, and which page of what is like it."""
+
+
 class SearchQuery(Strict, SearchParams):
     """A search by words or by likeness."""
 
@@ -199,14 +210,34 @@ def search_by_photo(form: PhotoSearchForm) -> Response:
 @blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
 def similar(path: ProductPath, query: Page) -> Response:
     """Products like this one."""
-    result = site().search(like=path.product_id, limit=query.limit, offset=query.offset)
+    return _similar(path.product_id, query)
+
+
+@blueprint.get("/product/similar", responses={"200": ResultOut})
+def similar_by_id(query: SimilarQuery) -> Response:
+    """Products like this one, whatever its id is: not all can stand in a path."""
+    return _similar(query.id, query)
+
+
+def _similar(key: str, page: Page) -> Response:
+    result = site().search(like=key, limit=page.limit, offset=page.offset)
     return jsonify(with_addresses(result.as_dict()))
 
 
 @blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
 def product(path: ProductPath) -> Response:
     """One product; its ETag changes when it does."""
-    details = site().searcher.product(path.product_id)
+    return _product(path.product_id)
+
+
+@blueprint.get("/product", responses={"200": ProductOut})
+def product_by_id(query: ProductQuery) -> Response:
+    """One product, whatever its id is: not all can stand in a path."""
+    return _product(query.id)
+
+
+def _product(key: str) -> Response:
+    details = site().searcher.product(key)
     images = [photo_address(details.id, position) for position in range(len(details.images))]
     response = jsonify({**vars(details), "images": images})
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
@@ -233,8 +264,3 @@ def with_addresses(result: dict[str, Any]) -> dict[str, Any]:
         if "image" in hit["matched"]:
             hit["matched"]["image"] = addresses.get(hit["matched"]["image"])
     return result
-
-
-def photo_address(key: str, position: int, size: int = 640) -> str:
-    """Where this server shows a photo of a product."""
-    return url_for("pictures.photo", key=key, position=position, size=size)

@@ -14,10 +14,11 @@ from retrieval.errors import QueryError
 from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
-from web.api import photo_address
+from web.addresses import photo_address, product_address
 from web.map import HEIGHT, WIDTH, drawing
 from web.search_params import MAX_WORDS, SORTS, SearchParams, search
 from web.site import site
+from web.wording import in_words
 
 PAGE = 24
 SHOWN_REJECTS = 100
@@ -103,6 +104,16 @@ def upload() -> Any:
 @blueprint.get("/products/<path:key>")
 def product(key: str) -> str:
     """A product with all its photos, and what is like it."""
+    return _product_page(key)
+
+
+@blueprint.get("/product")
+def product_by_id() -> str:
+    """The same of any id: not all can stand in a path."""
+    return _product_page(request.args.get("id", ""))
+
+
+def _product_page(key: str) -> str:
     site().searcher.product(key, words=False)  # one that is not there is told as such
     similar = list(site().similar(key))
     product = site().searcher.product(key, similar=[hit.id for hit in similar])
@@ -119,6 +130,10 @@ def catalog() -> str:
         drawing=drawing(site()),
         size=(WIDTH, HEIGHT),
     )
+
+
+blueprint.add_app_template_global(photo_address)
+blueprint.add_app_template_global(product_address)
 
 
 @blueprint.app_template_global()
@@ -165,8 +180,7 @@ def _asked() -> SearchParams:
             {k: v for k, v in values.items() if k not in ("photo", "sort")}
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise QueryError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise QueryError(in_words(error)) from None
 
 
 def _sort() -> str:

@@ -17,6 +17,16 @@ blueprint = Blueprint("pictures", __name__)
 @blueprint.get("/photos/<int:size>/<int:position>/<path:key>")
 def photo(key: str, position: int, size: int) -> Response:
     """The photo of a product at a position, at most `size` pixels a side, as WebP."""
+    return _photo(key, position, size)
+
+
+@blueprint.get("/photos/<int:size>/<int:position>")
+def photo_by_id(position: int, size: int) -> Response:
+    """The same of any id: not all can stand in a path."""
+    return _photo(request.args.get("id", ""), position, size)
+
+
+def _photo(key: str, position: int, size: int) -> Response:
     images = site().searcher.product(key, words=False).images
     if size not in SIZES or position >= len(images):
         abort(404)

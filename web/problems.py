@@ -20,6 +20,7 @@ from retrieval.errors import (
     QueryError,
     RetrievalError,
 )
+from web.wording import in_words
 
 TYPE = "application/problem+json"
 TYPES = "urn:retrieval:error:"
@@ -53,9 +54,7 @@ def register(app: Flask) -> None:
 
 def of_validation(error: ValidationError) -> Response:
     """What flask-openapi3 answers where a parameter is of the wrong form."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the request"
-    detail = f"{where}: {first['msg']}"
+    detail = in_words(error)
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, machine=True, kind=QueryError)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from PIL import Image
-from price_parser import Price
 from pydantic import BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from retrieval.common.prices import MAX_PRICE_CHARACTERS, NoPrice, read_price
 from retrieval.errors import QueryError
 from retrieval.searching.results import SearchResult
 from retrieval.storage.filters import Filter, filters_from
 from web.site import Site
+from web.wording import shown
 
 MAX_WORDS = 2_000
 SORTS = ("best", "price", "-price")
@@ -67,11 +70,18 @@ class SearchParams(Described):
             return value
         if not value.strip():
             return None
+        if len(value) <= MAX_PRICE_CHARACTERS:
+            # What a program writes: 1.299 is a number there, whatever people mean by it.
+            with contextlib.suppress(ValueError):
+                return float(value)
         try:
-            return float(value)
-        except ValueError:
-            price = Price.fromstring(value).amount_float
-            return value if price is None else price
+            return read_price(value)
+        except NoPrice as problem:
+            raise PydanticCustomError(
+                "price",
+                "{value} {problem}; give a number such as 49.90",
+                {"value": shown(value), "problem": str(problem)},
+            ) from None
 
     @property
     def words(self) -> str:

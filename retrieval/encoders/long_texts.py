@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from retrieval.common.vectors import Vectors, normalise
+
+# Tokenizers undo entities: of one with more digits than Python makes a number of they die.
+_ENDLESS_ENTITY = re.compile(r"&#[0-9]{1000,}")
 
 
 def split_text(text: str, count_tokens: Callable[[str], int], limit: int) -> list[tuple[str, int]]:
@@ -61,7 +65,8 @@ def encode_split(
     Args:
         encode: what encodes texts that fit.
     """
-    parts = [split_text(text, count_tokens, limit) for text in texts]
+    sound = (_ENDLESS_ENTITY.sub("&#", text) for text in texts)
+    parts = [split_text(text, count_tokens, limit) for text in sound]
     flat = [part for text_parts in parts for part, _ in text_parts]
     vectors = encode(flat)
     if len(flat) == len(texts):

@@ -16,14 +16,30 @@ SCORED_PRODUCTS = 2_000
 MOST_OF_A_WORD = 2.2
 # Of words that most products have the idf is next to nothing, and what is left of BM25 is noise.
 LEAST_TELLING = 1.0
+# Looking words up takes the square of how many there are. Who pastes a page is understood by its
+# beginning, and by the vector of all of it.
+MOST_WORDS = 64
 _WORD = re.compile(r"\w", re.UNICODE)
+_TOKENS = re.compile(r"[^\W_]+")
 
 
 def query_words(text: str) -> list[str]:
-    """The words of a query that carry meaning; all of them where none does."""
+    """The words of a query that carry meaning; all of them where none does. None twice, and of a
+    long query the first."""
     words = [word for word in text.split() if _WORD.search(word)]
     meaning = [word for word in words if word.strip(".,;:!?'\"()").lower() not in STOP_WORDS]
-    return meaning or words
+    kept: dict[tuple[str, ...], str] = {}
+    looked_up = 0
+    for word in meaning or words:
+        # As the index cuts them: `x`, `X` and `x,` are one word, `CH-1771-OAK` is three.
+        tokens = tuple(_TOKENS.findall(word.lower()))
+        if (tokens or (word,)) in kept:
+            continue
+        looked_up += max(1, len(tokens))
+        if kept and looked_up > MOST_WORDS:
+            break
+        kept[tokens or (word,)] = word
+    return list(kept.values())
 
 
 def telling_words(words: Sequence[str], holding: Mapping[str, int]) -> list[str]:

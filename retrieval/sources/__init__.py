@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +13,9 @@ from retrieval.errors import SourceError
 from retrieval.settings import Settings
 from retrieval.sources.columns import apply_map, check_mapping, guess_mapping, parse_map
 from retrieval.sources.folder import ImageFolder
+from retrieval.sources.parquet import ParquetTable
 from retrieval.sources.records import EMPTY_ROW, RowReader
-from retrieval.sources.tables import CsvTable, JsonlTable, ParquetTable
+from retrieval.sources.tables import CsvTable, JsonlTable
 
 __all__ = [
     "EMPTY_ROW",
@@ -41,6 +43,8 @@ EMPTY_FOLDER = (
     "is empty, as is a folder whose disk is not mounted; mount it, or remove the folder "
     "if its photos are gone"
 )
+# Rows in which it is looked up how a column writes its prices.
+SAMPLE_ROWS = 10_000
 _SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 
 
@@ -49,7 +53,11 @@ class Table(Protocol):
 
     columns: list[str]
 
-    def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]: ...
+    def rows(
+        self, wanted: Collection[str] | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
+        """All rows; `wanted` names the only columns that are needed, where others cost time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -119,17 +127,23 @@ class Source:
         """The number of rows, good or not."""
         return sum(1 for _ in self._table.rows())
 
-    def _read(self, row: int, cells: dict[str, Any]) -> ProductRecord | Reject:
+    def _sample(self) -> Iterator[dict[str, Any]]:
+        for item in islice(self._table.rows(self.mapping.get("price")), SAMPLE_ROWS):
+            if not isinstance(item, Reject):
+                yield item[1]
+
+    def _read(self, reader: RowReader, row: int, cells: dict[str, Any]) -> ProductRecord | Reject:
         try:
-            return self._reader.read(row, cells)
+            return reader.read(row, cells)
         except RecursionError:
             return Reject(row, None, "row", "", "the row is nested too deeply; flatten it")
 
     def __iter__(self) -> Iterator[ProductRecord | Reject]:
         """Each row as a record or a Reject; of rows with one id the first is taken."""
         first_row: dict[str, int] = {}
+        reader = self._reader.after_a_look(self._sample() if self.mapping.get("price") else ())
         for item in self._table.rows():
-            record = item if isinstance(item, Reject) else self._read(*item)
+            record = item if isinstance(item, Reject) else self._read(reader, *item)
             if isinstance(record, ProductRecord):
                 earlier = first_row.setdefault(record.key, record.row or 0)
                 if earlier != record.row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -27,7 +27,10 @@ class ImageFolder:
         self.path = path
         self.walk = Walk(path)
 
-    def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
+    def rows(
+        self,
+        wanted: Collection[str] | None = None,  # noqa: ARG002 - of a photo all is read anyway
+    ) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
         for number, path in enumerate(self.walk.photos(), start=1):
             name = path.relative_to(self.path).as_posix()
             if not is_unicode(name):

@@ -3,40 +3,69 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import math
 import re
-import urllib.parse
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
-import nh3
-from price_parser import Price
-
+from retrieval.common.prices import Mark, NoPrice, decimal_mark_of, parse_price, read_price
 from retrieval.common.products import ProductRecord, Reject
 from retrieval.common.text import is_unicode
 from retrieval.images.spelling import is_file_address
+from retrieval.sources.cells import (
+    BYTES_NO_TEXT,
+    CONTROL,
+    Unreadable,
+    is_lost,
+    key_text,
+    number_of,
+    plain_text,
+    read_photos,
+    split_images,
+    title_from_path,
+    unescaped,
+)
+from retrieval.sources.cells import text_of as _text
+
+__all__ = [
+    "EMPTY_ROW",
+    "MAX_KEY_CHARACTERS",
+    "RowReader",
+    "parse_price",
+    "plain_text",
+    "split_images",
+    "title_from_path",
+]
 
 EMPTY_ROW = "the row is empty; delete it or fill it in"
 MAX_KEY_CHARACTERS = 200
-MAX_PRICE_CHARACTERS = 40
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_PRICE = re.compile(r"\s*[^\d\s-]{0,4}\s*\d[\d.,'\s\u00a0]*[^\d\s]{0,4}\s*")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-_HASHLIKE = re.compile(r"[0-9a-f-]{16,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RowReader:
-    """Turns the cells of rows into records, by one mapping of fields to columns."""
+    """Turns the cells of rows into records, by one mapping of fields to columns.
+
+    Attributes:
+        decimal_mark: of the column of prices, where it is known.
+        told: columns whose bytes were said to be left out: once is enough.
+    """
 
     mapping: Mapping[str, list[str]]
     base: Path
     max_cell_characters: int
+    decimal_mark: Mark | None = None
+    told: set[str] = field(default_factory=set, compare=False)
+
+    def after_a_look(self, sample: Iterable[Mapping[str, Any]]) -> Self:
+        """The same, knowing how the prices of these rows are written."""
+        mark = decimal_mark_of(
+            _text(price) for price in map(self._price_cell, sample) if number_of(price) is None
+        )
+        return replace(self, decimal_mark=mark, told=set())
 
     def read(self, row: int, cells: Mapping[str, Any]) -> ProductRecord | Reject:
         """A record with what is good of a row, or a Reject where nothing is."""
@@ -51,11 +80,15 @@ class RowReader:
             return Reject(
                 row, None, "id", _short(key), f"id is longer than {MAX_KEY_CHARACTERS} characters"
             )
+        unreadable = self._unreadable(row, key, cells)
         images = self._images(row, key, cells, rejects)
         title = plain_text(self._first(cells, "title")) or self._title_from(images)
         description = plain_text(self._first(cells, "description"))
         price = self._price(row, key, cells, rejects)
+        rejects += unreadable
         if not (title or description or images):
+            if unreadable:
+                return unreadable[0]
             first = rejects[0].reason + "; " if rejects else ""
             return Reject(
                 row, key, "row", "", f"{first}the row has no title, no description and no image"
@@ -65,8 +98,8 @@ class RowReader:
             key=key,
             title=title,
             description=description,
-            category=self._first(cells, "category") or None,
-            brand=self._first(cells, "brand") or None,
+            category=unescaped(self._first(cells, "category")) or None,
+            brand=unescaped(self._first(cells, "brand")) or None,
             price=price,
             attributes=_attributes(cells, mapped),
             images=tuple(images),
@@ -93,14 +126,32 @@ class RowReader:
                 return column, _short(text), "the cell is not valid UTF-8; save the file as UTF-8"
             if "\x00" in text:
                 return column, _short(text), "the cell holds a NUL character; export it again"
+        for column in self.mapping.get("id", ()):
+            # Under an id that is made up it would be another product each time it can be read.
+            value = cells.get(column)
+            if isinstance(value, Unreadable) or is_lost(value):
+                reason = value.reason if isinstance(value, Unreadable) else "holds no text"
+                return column, "", f"the cell {reason}"
         return None
 
+    def _unreadable(self, row: int, key: str, cells: Mapping[str, Any]) -> list[Reject]:
+        """Cells that are left out, alone; those that hold bytes are said once a column."""
+        rejects: list[Reject] = []
+        photos = self.mapping.get("image", ())
+        for column, value in cells.items():
+            if isinstance(value, Unreadable):
+                rejects.append(Reject(row, key, column, "", f"the cell {value.reason}"))
+            elif column not in photos and column not in self.told and is_lost(value):
+                self.told.add(column)
+                rejects.append(Reject(row, key, column, "", f"the cell {BYTES_NO_TEXT}"))
+        return rejects
+
     def _key_or_none(self, cells: Mapping[str, Any]) -> str | None:
-        key = _CONTROL.sub("", self._first(cells, "id"))[:MAX_KEY_CHARACTERS]
+        key = CONTROL.sub("", self._first(cells, "id"))[:MAX_KEY_CHARACTERS]
         return key.encode("utf-8", "replace").decode() or None
 
     def _key(self, cells: Mapping[str, Any]) -> str:
-        key = _CONTROL.sub("", self._first(cells, "id"))
+        key = CONTROL.sub("", self._first(cells, "id"))
         if key:
             return key
         # Without an id the same title and photo are the same product in the next run, too.
@@ -109,7 +160,8 @@ class RowReader:
 
     def _first(self, cells: Mapping[str, Any], name: str) -> str:
         for column in self.mapping.get(name, ()):
-            text = _text(cells.get(column)).strip()
+            value = cells.get(column)
+            text = (key_text(value) if name == "id" else _text(value)).strip()
             if text:
                 return text
         return ""
@@ -120,7 +172,10 @@ class RowReader:
         images: list[str] = []
         for column in self.mapping.get("image", ()):
             cell = cells.get(column)
-            for path in split_images(cell):
+            paths, problems = read_photos(cell)
+            for text, reason in problems:
+                rejects.append(Reject(row, key, "image", _short(text), reason))
+            for path in paths:
                 elsewhere = _ADDRESS.match(path) and not is_file_address(path)
                 if not isinstance(cell, PurePath) and elsewhere:
                     reason = "is a web address; download the photo and give its path"
@@ -132,73 +187,29 @@ class RowReader:
     def _price(
         self, row: int, key: str, cells: Mapping[str, Any], rejects: list[Reject]
     ) -> float | None:
-        text = self._first(cells, "price")
+        cell = self._price_cell(cells)
+        text, number = _text(cell).strip(), number_of(cell)
         if not text:
             return None
-        price = parse_price(text)
-        if price is None:
-            reason = "is not a price; the product is indexed without one"
-            rejects.append(Reject(row, key, "price", _short(text), reason))
-        return price
+        try:
+            if number is None:
+                return read_price(text, self.decimal_mark)
+            if math.isfinite(number) and number >= 0:
+                return number
+            reason = "is not a price"
+        except NoPrice as problem:
+            reason = str(problem)
+        reason += "; the product is indexed without one"
+        rejects.append(Reject(row, key, "price", _short(text), reason))
+        return None
+
+    def _price_cell(self, cells: Mapping[str, Any]) -> Any:
+        values = (cells.get(column) for column in self.mapping.get("price", ()))
+        return next((value for value in values if _text(value).strip()), None)
 
     @staticmethod
     def _title_from(images: list[str]) -> str:
         return title_from_path(images[0]) if images else ""
-
-
-def parse_price(text: str) -> float | None:
-    """The amount of a price as shops write it ("$1,299.00", "12,99 €"), None if it is none."""
-    if len(text) > MAX_PRICE_CHARACTERS:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        if not _PRICE.fullmatch(text):
-            return None
-        amount = Price.fromstring(text).amount
-        if amount is None:
-            return None
-        value = float(amount)
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def split_images(value: Any) -> list[str]:
-    """The paths in an image cell: one, several split by `|`, or a list (also written as JSON).
-
-    A `PurePath` is a file that was found, not a text that somebody wrote: it is taken as it is.
-    """
-    if isinstance(value, PurePath):
-        return [str(value)]
-    if isinstance(value, list | tuple):
-        return [path for item in value for path in split_images(item)]
-    if isinstance(value, dict):
-        return split_images(value.get("path") or value.get("url"))
-    text = _text(value).strip()
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            return split_images(json.loads(text))
-        except (ValueError, RecursionError):
-            pass
-    return [path for part in text.split("|") if (path := part.strip())]
-
-
-def title_from_path(path: str) -> str:
-    """Words of a file name: `red-mug_01.jpg` -> `red mug`. Empty for names that are no words."""
-    stem = _CONTROL.sub(" ", Path(urllib.parse.unquote(path.replace("\\", "/"))).stem)
-    if _HASHLIKE.fullmatch(stem):
-        return ""
-    words = re.sub(r"[\s_\-.+]+", " ", stem).strip()
-    without_number = re.sub(r"( \d{1,3}| \(\d{1,3}\))$", "", words)
-    return without_number or words
-
-
-def plain_text(text: str) -> str:
-    """The text of a fragment of HTML; a text without tags comes back as it is."""
-    if not _TAG.search(text):
-        return text
-    # A space where a tag was: words of two list items must not grow together.
-    bare = nh3.clean(text.replace("<", " <"), tags=set())
-    return " ".join(html.unescape(bare).split())
 
 
 def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
@@ -213,7 +224,7 @@ def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
                 kept = isinstance(leaf, bool | int) or (
                     isinstance(leaf, float) and math.isfinite(leaf)
                 )
-                attributes[name] = leaf if kept else text
+                attributes[name] = leaf if kept else unescaped(text)
     return attributes
 
 
@@ -223,18 +234,6 @@ def _flatten(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, list | tuple):
         return [(name, ", ".join(text for item in value if (text := _text(item).strip())))]
     return [(name, value)]
-
-
-def _text(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str) if value else ""
-    return str(value)
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""CSV, TSV, JSONL and Parquet -> rows of cells; a broken row is a Reject, and the rest goes on."""
+"""CSV, TSV and JSONL -> rows of cells; a broken row is a Reject, and the rest goes on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
-
-import pyarrow
-import pyarrow.parquet
 
 from retrieval.common.products import Reject
 from retrieval.common.text import is_unicode
@@ -23,11 +21,15 @@ from retrieval.sources.columns import guess_mapping
 Row = tuple[int, dict[str, Any]]
 
 DELIMITERS = ",;\t|"
+BLANK_LINES = ("\n", "\r\n", "\r")
 MAX_LINE = 16_000_000
 MAX_LINES_A_ROW = 1_000
+# Lines that may be read again for quotes that are never closed; each row earns a few more. Else
+# a file that opens one in every line would be read a thousand times.
+READ_AGAIN, READ_AGAIN_A_ROW = 10_000, 20
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[^\w\r\n]{0,99}(?=[\r\n]|\Z)', re.IGNORECASE)
 SAMPLE_BYTES = 65_536
 SAMPLE_ROWS = 100
-PARQUET_BATCH = 1_024
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -55,13 +57,22 @@ class CsvTable:
             raise SourceError(f"{path} is empty; export it again")
         self.encoding = next((name for bom, name in _BOMS if sample.startswith(bom)), "utf-8")
         text = sample.decode(self.encoding, "replace")
-        self.delimiter = guess_delimiter(text, "\t" if path.suffix == ".tsv" else ",")
+        # `sep=;`, as Excel writes it to itself: no row, and no line of the spreadsheet either.
+        said = _SEPARATOR_LINE.match(text)
+        self._says_delimiter = said is not None
+        if said:
+            self.delimiter = said[1]
+        else:
+            self.delimiter = guess_delimiter(text, "\t" if path.suffix == ".tsv" else ",")
         header = next(self._records(), None)
         if header is None:
             raise SourceError(f"{path} is empty; export it again")
         self.columns = _unique(header[1])
 
-    def rows(self) -> Iterator[Row | Reject]:
+    def rows(
+        self,
+        wanted: Collection[str] | None = None,  # noqa: ARG002 - a line is read whole
+    ) -> Iterator[Row | Reject]:
         records = self._records()
         next(records)
         for number, cells in records:
@@ -90,6 +101,8 @@ class CsvTable:
     def _records(self) -> Iterator[tuple[int, Any]]:
         errors = "retrieval-mark" if self.encoding == "utf-16" else "surrogateescape"
         with self.path.open(encoding=self.encoding, errors=errors, newline="") as handle:
+            if self._says_delimiter:
+                handle.readline(MAX_LINE)
             yield from _split_records(handle, self.delimiter)
 
 
@@ -102,13 +115,15 @@ def _split_records(handle: TextIO, delimiter: str) -> Iterator[tuple[int, list[s
     """
     waiting: deque[str] = deque()
     number, width = 0, None
+    credit = READ_AGAIN
     while True:
+        most = min(MAX_LINES_A_ROW, max(READ_AGAIN_A_ROW, credit))
         taken: list[str] = []
         ended = False
 
         def feed() -> Iterator[str]:
             nonlocal ended
-            while len(taken) < MAX_LINES_A_ROW:  # noqa: B023 - used within this turn
+            while len(taken) < most:  # noqa: B023 - used within this turn
                 line = waiting.popleft() if waiting else handle.readline(MAX_LINE)
                 if not line:
                     ended = True
@@ -117,22 +132,28 @@ def _split_records(handle: TextIO, delimiter: str) -> Iterator[tuple[int, list[s
                 yield line
 
         number += 1
+        first = waiting.popleft() if waiting else handle.readline(MAX_LINE)
+        if first in BLANK_LINES:
+            # A blank line is no row, but it is a line of the spreadsheet.
+            continue
+        waiting.appendleft(first)
         try:
             cells = next(csv.reader(feed(), delimiter=delimiter))
         except StopIteration:
             return
         except csv.Error:
             cells = []
-        runaway = ended or len(taken) >= MAX_LINES_A_ROW
+        credit = min(READ_AGAIN, credit + READ_AGAIN_A_ROW)
+        runaway = ended or len(taken) >= most
         torn = len(taken) > 1 and (
             _is_torn(taken, delimiter) or len(cells) != (width or len(cells))
         )
         if taken and (runaway or torn or not cells) and taken[0].strip():
             yield number, _unclosed(number, taken[0])
             waiting.extendleft(reversed(taken[1:]))
+            credit -= len(taken)
             continue
         if not cells:
-            # A blank line is no row, but it is a line of the spreadsheet.
             continue
         width = width or len(cells)
         yield number, cells
@@ -165,7 +186,10 @@ class JsonlTable:
             raise SourceError(f"{path} holds no JSON object")
         self.columns = list(columns)
 
-    def rows(self) -> Iterator[Row | Reject]:
+    def rows(
+        self,
+        wanted: Collection[str] | None = None,  # noqa: ARG002 - a line is read whole
+    ) -> Iterator[Row | Reject]:
         with self.path.open("rb") as handle:
             number = 0
             while line := handle.readline(MAX_LINE):
@@ -186,70 +210,6 @@ def _json_row(number: int, line: bytes) -> Row | Reject:
     if not isinstance(value, dict):
         return Reject(number, None, "row", start, "the line is not a JSON object")
     return number, value
-
-
-class ParquetTable:
-    """A Parquet file. Rows count from 1."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = pyarrow.parquet.ParquetFile(path)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise SourceError(
-                f"{path} is not a readable Parquet file ({one_line(error)})"
-            ) from None
-        self.columns = list(self._file.schema_arrow.names)
-
-    def rows(self) -> Iterator[Row | Reject]:
-        number = 0
-        for group in range(self._file.num_row_groups):
-            first = number
-            size = self._file.metadata.row_group(group).num_rows
-            try:
-                for batch in self._file.iter_batches(PARQUET_BATCH, row_groups=[group]):
-                    for row in _python_rows(batch):
-                        number += 1
-                        if isinstance(row, _BadCell):
-                            yield Reject(number, None, row.column, "", row.reason)
-                        else:
-                            yield number, row
-            except (pyarrow.ArrowException, OSError) as error:
-                lost = first + size - number
-                reason = f"{lost} rows from here on cannot be read ({one_line(error)})"
-                yield Reject(number + 1, None, "row", "", reason)
-            number = first + size
-
-
-@dataclass(frozen=True)
-class _BadCell:
-    column: str
-    reason: str
-
-
-def _python_rows(batch: pyarrow.RecordBatch) -> list[dict[str, Any] | _BadCell]:
-    """The rows of a batch; what is wrong in place of a row that Python cannot hold."""
-    for position, field in enumerate(batch.schema):
-        # Python's times have microseconds: pyarrow refuses nanoseconds rather than round them.
-        if field.type == pyarrow.timestamp("ns"):
-            rounded = batch.column(position).cast(pyarrow.timestamp("us"), safe=False)
-            batch = batch.set_column(position, field.name, rounded)
-    try:
-        return list(batch.to_pylist())
-    except (ValueError, OverflowError):
-        return [_python_row(batch.slice(number, 1)) for number in range(batch.num_rows)]
-
-
-def _python_row(row: pyarrow.RecordBatch) -> dict[str, Any] | _BadCell:
-    cells: dict[str, Any] = {}
-    for name, column in zip(row.schema.names, row.columns, strict=True):
-        try:
-            cells[name] = column.to_pylist()[0]
-        except UnicodeDecodeError:
-            return _BadCell(name, "the cell is not valid UTF-8")
-        except (ValueError, OverflowError) as error:
-            return _BadCell(name, f"the cell cannot be read ({one_line(error, 200)})")
-    return cells
 
 
 def guess_delimiter(sample: str, default: str) -> str:

@@ -17,7 +17,7 @@ from retrieval.errors import QueryError
 
 OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
 COLUMNS = tuple(field.name for field in PRODUCT_FIELDS if field.filtered)
-_EXPRESSION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", re.DOTALL)
+_EXPRESSION = re.compile(r"([^<>=!]*)(<=|>=|!=|<|>|=)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Filter:
 def parse_filter(expression: str) -> Filter:
     """Raises QueryError where it is not FIELD OPERATOR VALUE, or compares with no number."""
     match = _EXPRESSION.fullmatch(expression)
-    if not match:
+    if not (match and match[1].strip()):
         raise QueryError(
             f"filter {expression!r} is not FIELD=VALUE; operators: {' '.join(OPERATORS)}"
         )
-    field, operator, value = match.groups()
+    field, operator, value = (part.strip() for part in match.groups())
     return _checked(Filter(field, operator, value))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import logging
+import os
 import sys
 import warnings
 from collections import deque

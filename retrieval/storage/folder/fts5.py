@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+# What FTS5 does with a phrase takes the square of its words, where a product has them often.
+LONGEST_PHRASE = 200
 _WORD = re.compile(r"\w", re.UNICODE)
 
 
@@ -25,5 +27,8 @@ def match_expression(
 
 
 def phrase(word: str) -> str:
-    """FTS5 for exactly this; nothing in it is an operator."""
+    """FTS5 for exactly this, or of a long text for its beginning; nothing in it is an operator."""
+    if len(word) > LONGEST_PHRASE:
+        start = word[: LONGEST_PHRASE + 1]
+        word = start.rpartition(" ")[0] if " " in start.strip() else start[:-1]
     return '"' + word.replace("\x00", "").replace('"', '""') + '"'
