@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from retrieval.errors import QueryError
 from retrieval.searching.results import SearchResult
-from retrieval.storage.filters import Filter, filters_from
+from retrieval.storage.filters import Filter, filters_from, parse_equality
 from web.site import Site
 
 MAX_WORDS = 2_000
@@ -92,9 +92,10 @@ class SearchParams(Described):
             if bound is not None
         }
         for pair in self.attribute:
-            name, equals, value = pair.partition("=")
-            if not (name and equals):
+            name_and_value = parse_equality(pair)
+            if name_and_value is None:
                 raise QueryError(f"attribute {pair[:100]!r} is not NAME=VALUE")
+            name, value = name_and_value
             wanted[name] = [*wanted.get(name, []), value]
         if bounds:
             wanted["price"] = bounds
@@ -103,7 +104,7 @@ class SearchParams(Described):
     @property
     def within(self) -> tuple[Filter, ...]:
         """Conditions as text, which hold for facets, too."""
-        return filters_from(list(filter(None, self.where)))
+        return filters_from(self.where)
 
 
 def search(

@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from retrieval.common.text import folded
+
 # Words that nearly every description holds; alone they say nothing of what is wanted.
 STOP_WORDS = frozenset(
     "a an and any anything are as at be but by for from has have i in into is it its me my of on "
@@ -22,7 +24,7 @@ _WORD = re.compile(r"\w", re.UNICODE)
 def query_words(text: str) -> list[str]:
     """The words of a query that carry meaning; all of them where none does."""
     words = [word for word in text.split() if _WORD.search(word)]
-    meaning = [word for word in words if word.strip(".,;:!?'\"()").lower() not in STOP_WORDS]
+    meaning = [word for word in words if folded(word).strip(".,;:!?'\"()") not in STOP_WORDS]
     return meaning or words
 
 
