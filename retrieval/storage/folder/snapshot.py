@@ -62,10 +62,10 @@ _BY_WORDS = text(
     f"FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
 )
 _COUNT = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
-_BY_FOLDED_KEY = text(
+_BY_FOLDED_KEYS = text(
     f"SELECT product.id, product.key FROM {FOLDED_KEYS} AS folded "
-    "JOIN product ON product.id = folded.product_id WHERE folded.key = :typed"
-)
+    "JOIN product ON product.id = folded.product_id WHERE folded.key IN :typed"
+).bindparams(bindparam("typed", expanding=True))
 # Where ids are not stored folded: SQLite knows the case of ASCII's letters alone, of others the
 # usual spellings are tried.
 _BY_SPELT_KEY = select(ProductRow.id, ProductRow.key).where(
@@ -219,16 +219,23 @@ class Snapshot:
             for chunk in in_chunks(keys):
                 rows = connection.execute(_IDS, {"keys": chunk})
                 ids.update({row.key: row.id for row in rows})
-            for key in keys:
-                # Composed or not, with hidden characters or without: who reads it sees one id.
-                if key not in ids and not (key.isascii() and key.isprintable()):
-                    seen = visible(key)
-                    alike = [
-                        row.id for row in self._alike(connection, key) if visible(row.key) == seen
-                    ]
-                    if len(alike) == 1:
-                        ids[key] = alike[0]
+            for chunk in in_chunks([key for key in keys if key not in ids]):
+                ids.update(self._read_alike(connection, chunk))
         return ids
+
+    def _read_alike(self, connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+        """Composed or not, with hidden characters or without: who reads an id sees one."""
+        if self._is_folded:
+            typed = [folded(key) for key in keys]
+            rows = connection.execute(_BY_FOLDED_KEYS, {"typed": typed}).all()
+        else:
+            strange = [key for key in keys if visible(key) != key or not key.isascii()]
+            rows = [row for key in strange for row in self._alike(connection, key)]
+        seen: dict[str, set[int]] = {}
+        for row in rows:
+            seen.setdefault(visible(row.key), set()).add(row.id)
+        alike = {key: seen.get(visible(key), ()) for key in keys}
+        return {key: next(iter(only)) for key, only in alike.items() if len(only) == 1}
 
     def typed_id(self, query: str) -> int | None:
         """The product whose id is what was typed; whatever its case, if only one is."""
@@ -247,7 +254,7 @@ class Snapshot:
     def _alike(self, connection: Connection, typed: str) -> Sequence[Any]:
         """Rows of the products whose id is the same as is typed, in any case."""
         if self._is_folded:
-            return connection.execute(_BY_FOLDED_KEY, {"typed": folded(typed)}).all()
+            return connection.execute(_BY_FOLDED_KEYS, {"typed": [folded(typed)]}).all()
         seen = visible(typed)
         spelt = {
             case(way)
