@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,17 +13,16 @@ import requests
 
 from retrieval import errors
 from retrieval.common.ids import fits_a_path
-from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
+from retrieval.errors import ImageError, RetrievalError, ServerError
 from retrieval.searching.facets import FACETS, Facets
 from retrieval.searching.query import ImageInput, Query, SearchOptions, make_query
 from retrieval.searching.results import Hit, Matched, Product, SearchResult
-from retrieval.storage.filters import COLUMNS, Filter
+from retrieval.storage.filters import COLUMNS
 
 TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413
 # What reading an answer of another kind of server, or of another version, may raise.
 NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
-_EXPRESSIBLE = re.compile(r"[^<>=!]+")
 
 
 class Client:
@@ -183,24 +181,17 @@ def _conditions(query: Query) -> dict[str, Any]:
     for filter_ in query.where:
         bound = bounds.get(filter_.operator) if filter_.field == "price" else None
         if not query.facets:
-            fields["where"].append(_expression(filter_))
+            fields["where"].append(str(filter_))
         elif bound is not None and bound not in fields and float(filter_.value) >= 0:
             fields[bound] = filter_.value
         elif filter_.operator == "=" and filter_.field in FACETS and filter_.value:
             fields[filter_.field].append(filter_.value)
         elif filter_.operator == "=" and filter_.field not in COLUMNS:
-            fields["attribute"].append(_expression(filter_))
+            fields["attribute"].append(str(filter_))
         else:
-            fields["where"].append(_expression(filter_))
-    fields["where"] += [_expression(filter_) for filter_ in query.within]
+            fields["where"].append(str(filter_))
+    fields["where"] += [str(filter_) for filter_ in query.within]
     return fields
-
-
-def _expression(filter_: Filter) -> str:
-    """A filter as text; raises QueryError where text cannot say it."""
-    if not _EXPRESSIBLE.fullmatch(filter_.field):
-        raise QueryError(f"filter on {filter_.field!r} cannot be sent; its name holds an operator")
-    return str(filter_)
 
 
 def _bytes(image: ImageInput) -> bytes:

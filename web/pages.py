@@ -154,6 +154,14 @@ def money(price: float | None) -> str:
 
 
 @blueprint.app_template_filter()
+def listed(value: Any) -> str:
+    """A value of a column; of several all, of objects theirs: `Weight 7 kg, Height 9 cm`."""
+    if isinstance(value, list):
+        return ", ".join(map(listed, value))
+    return " ".join(map(listed, value.values())) if isinstance(value, dict) else str(value)
+
+
+@blueprint.app_template_filter()
 def steps(label: str) -> str:
     """A category as people read it: `Men/Tops` -> with angles between."""
     return " \u203a ".join(category_steps(label))

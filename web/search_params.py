@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from retrieval.common.prices import MAX_PRICE_CHARACTERS, NoPrice, read_price
 from retrieval.errors import QueryError
 from retrieval.searching.results import SearchResult
-from retrieval.storage.filters import Filter, filters_from
+from retrieval.storage.filters import Filter, filters_from, parse_equality
 from web.site import Site
 from web.wording import shown
 
@@ -102,9 +102,10 @@ class SearchParams(Described):
             if bound is not None
         }
         for pair in self.attribute:
-            name, equals, value = pair.partition("=")
-            if not (name and equals):
+            name_and_value = parse_equality(pair)
+            if name_and_value is None:
                 raise QueryError(f"attribute {pair[:100]!r} is not NAME=VALUE")
+            name, value = name_and_value
             wanted[name] = [*wanted.get(name, []), value]
         if bounds:
             wanted["price"] = bounds
@@ -113,7 +114,7 @@ class SearchParams(Described):
     @property
     def within(self) -> tuple[Filter, ...]:
         """Conditions as text, which hold for facets, too."""
-        return filters_from(list(filter(None, self.where)))
+        return filters_from(self.where)
 
 
 def search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import signal
 import sys
@@ -14,7 +15,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 import rich.console
+import rich.text
 
+from retrieval.common.text import OBEYED, printable
 from retrieval.errors import NotFound, QueryError, RetrievalError, one_line
 from retrieval.settings import check_environment, load_settings
 
@@ -59,13 +62,24 @@ def model_options(function: Function) -> Function:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+    """One JSON document on stdout: exact to who reads it, be it a terminal or an old code page."""
+    # In a code page of Windows a reader of JSON, which is UTF-8, would stumble over each umlaut.
+    ascii_only = (sys.stdout.encoding or "utf-8").replace("-", "").lower() != "utf8"
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=2, allow_nan=False)
+    # Those below a space JSON spells out itself.
+    click.echo(OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+class _Console(rich.console.Console):
+    """One that prints what texts say, and does not obey them."""
+
+    def render_str(self, text: str, **options: Any) -> rich.text.Text:
+        return super().render_str(printable(text), **options)
 
 
 def console() -> rich.console.Console:
     """Where results for people go: stdout. Names with brackets in them are no markup."""
-    out = rich.console.Console(markup=False, highlight=False, emoji=False)
+    out = _Console(markup=False, highlight=False, emoji=False)
     if not out.is_terminal:
         out.width = WIDTH_OF_PIPES  # nothing is cut short for a program, or a log
     return out
@@ -73,7 +87,7 @@ def console() -> rich.console.Console:
 
 def note(message: str) -> None:
     """A line beside the result, on stderr."""
-    click.echo(message, err=True)
+    click.echo(" ".join(printable(message).splitlines()), err=True)
 
 
 def run_main(command: click.Group) -> NoReturn:
@@ -82,14 +96,17 @@ def run_main(command: click.Group) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Pillow warns of broken metadata, which does not keep a photo from being read.
     warnings.filterwarnings("ignore", module=r"PIL\..*")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that a code page lacks must not cost the whole table.
+        sys.stdout.reconfigure(errors="replace")
     debug = "--debug" in sys.argv
     try:
         code = command.main(standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        _show(error)
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error)
         code = ERROR
     except (KeyboardInterrupt, click.Abort):
         note("stopped; nothing is half done, what was stored is kept: run the same command again")
@@ -107,6 +124,12 @@ def run_main(command: click.Group) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _show(error: click.ClickException) -> None:
+    buffer = io.StringIO()
+    error.show(buffer)
+    click.echo(printable(buffer.getvalue()), err=True, nl=False)
+
+
 def _unexpected(error: Exception) -> RetrievalError:
     text = f"{type(error).__name__}: {one_line(error)}"
     if isinstance(error, OSError) and error.filename and error.strerror:
@@ -118,7 +141,7 @@ def _unexpected(error: Exception) -> RetrievalError:
 
 def _tell(error: RetrievalError, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        click.echo(printable("".join(traceback.format_exception(error))), err=True, nl=False)
     else:
         note(f"error: {error}")
     return ERROR

@@ -12,6 +12,7 @@ import rich.progress
 import rich.text
 
 from retrieval.common.progress import Progress, Task
+from retrieval.common.text import printable
 
 PLAIN_EVERY = 5.0
 
@@ -26,7 +27,7 @@ class Bars:
     def task(self, name: str, total: int | None = None) -> Iterator[Task]:
         columns = [
             rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn("{task.description}"),
+            rich.progress.TextColumn("{task.description}", markup=False),
             rich.progress.BarColumn(),
             rich.progress.MofNCompleteColumn(),
             _RateColumn(),
@@ -35,7 +36,7 @@ class Bars:
         if total is None:
             columns = [*columns[:2], rich.progress.TimeElapsedColumn()]
         with rich.progress.Progress(*columns, console=self._console, transient=True) as bars:
-            bar = bars.add_task(name, total=total)
+            bar = bars.add_task(printable(name), total=total)
 
             class Bar:
                 def advance(self, steps: int = 1) -> None:
@@ -65,8 +66,8 @@ class Lines:
     def task(self, name: str, total: int | None = None) -> Iterator[Task]:
         if total is None:
             # It says nothing more until it is done, be that after a second or a minute.
-            print(f"{name} ...", file=self._stream)
-        line = _Line(name, total, self._stream, self._every)
+            print(f"{printable(name)} ...", file=self._stream)
+        line = _Line(printable(name), total, self._stream, self._every)
         yield line
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import rich.cells
 import rich.table
 import rich.text
 
 from retrieval.cli.common import common_options, console, model_options, note, print_json
 from retrieval.cli.moved import tell_of_photos
 from retrieval.cli.progress import for_this_terminal
+from retrieval.common.text import printable
 from retrieval.encoders import loading_message, name_from_here
 from retrieval.searching.results import Hit, SearchResult
 from retrieval.searching.searcher import Searcher
@@ -85,14 +88,14 @@ def show_results(result: SearchResult, *, pictures: bool) -> None:
         return
     if all(hit.weak for hit in result):
         note("nothing matches well; these come closest")
-    console().print(_table(list(result), pictures))
+    console().print(_table(list(result), pictures and _has_size()))
     first, last = result[0].rank, result[-1].rank
     note(f"{first} to {last} of {result.total}, {result.mode}, {result.took_ms:.0f} ms")
 
 
 def _table(hits: list[Hit], pictures: bool) -> rich.table.Table:
     # An id that is cut short can neither be copied nor searched for.
-    key = rich.table.Column("id", no_wrap=True, min_width=max(len(hit.id) for hit in hits))
+    key = rich.table.Column("id", no_wrap=True, min_width=max(map(_width, hits)))
     headings: list[rich.table.Column | str] = [
         "",
         *([""] if pictures else []),
@@ -112,9 +115,13 @@ def _table(hits: list[Hit], pictures: bool) -> rich.table.Table:
     return table
 
 
+def _width(hit: Hit) -> int:
+    return rich.cells.cell_len(printable(hit.id))
+
+
 def _title(hit: Hit) -> rich.text.Text:
-    title = rich.text.Text(hit.title or "-")
-    under = ", ".join(filter(None, (hit.brand, hit.category)))
+    title = rich.text.Text(_line(hit.title) or "-")
+    under = _line(", ".join(filter(None, (hit.brand, hit.category))))
     return title.append(f"\n{under}", style="dim") if under else title
 
 
@@ -124,7 +131,8 @@ def _strength(hit: Hit) -> str:
     if hit.strength is None:
         return ""
     filled = round(hit.strength * 5)
-    bar = "\u25a0" * filled + "\u25a1" * (5 - filled)
+    full, empty = "\u25a0\u25a1" if _can_write("\u25a0\u25a1") else "#-"
+    bar = full * filled + empty * (5 - filled)
     return f"{bar} weak" if hit.weak else bar
 
 
@@ -136,6 +144,27 @@ def _reason(hit: Hit) -> str:
         text = " ".join(matched.text.split())
         return text if len(text) <= SHOWN_WORDS else text[: SHOWN_WORDS - 1] + "\u2026"
     return "its id" if matched.kind == "id" else "its words"
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def _can_write(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _has_size() -> bool:
+    """Whether the terminal says how large it is; one of 0 x 0 (CI, `script`) divides by zero what
+    draws pictures."""
+    try:
+        return all(os.get_terminal_size(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return not sys.stdout.isatty()
 
 
 def _picture(path: str | None) -> Any:

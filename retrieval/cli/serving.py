@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from typing import Any
@@ -10,6 +11,7 @@ import click
 
 from retrieval.cli.common import common_options, model_options, note
 from retrieval.cli.moved import tell_of_photos
+from retrieval.common.text import printable
 from retrieval.errors import ServerError
 from retrieval.settings import Settings
 
@@ -40,7 +42,9 @@ def serve(
 
     from web import create_app
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(OneLine("%(asctime)s %(name)s %(message)s"))
     # A page of photos is more requests than threads: that some wait is no event.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = create_app(settings)
@@ -70,6 +74,15 @@ def serve(
     threading.Thread(target=app.extensions["site"].warm, name="warm", daemon=True).start()
     server.run()
     note("stopped")
+
+
+class OneLine(logging.Formatter):
+    """What visitors send and suppliers write makes no line of its own, nor colours the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record = copy.copy(record)
+        record.msg, record.args = record.getMessage().replace("\n", "\\n"), None
+        return printable(super().format(record))
 
 
 def _proxy(address: str | None) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class ProductRecord:
         Values with digits (sizes, article numbers) mean little to a model of language.
         """
         steps = category_steps(self.category or "")
-        values = (value for value in self.attributes.values() if isinstance(value, str))
+        values = (text for value in self.attributes.values() if (text := _listed(value)))
         words = (*steps[:1], *steps[-1:], *values)
         return list(dict.fromkeys(value for value in words if value and _is_short_word(value)))
 
@@ -140,6 +140,12 @@ def category_steps(text: str) -> tuple[str, ...]:
     separator = next((sign for sign in STEP_SEPARATORS if sign in text), None)
     steps = (step.strip() for step in text.split(separator)) if separator else (text.strip(),)
     return tuple(step for step in steps if step)
+
+
+def _listed(value: Any) -> str:
+    """A text as it is, several with commas between; nothing for what is more than texts."""
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(values) if all(isinstance(each, str) for each in values) else ""
 
 
 def _is_short_word(value: str) -> bool:

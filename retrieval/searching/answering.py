@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from retrieval.common.text import folded
 from retrieval.errors import QueryError
 from retrieval.searching.encoding import composed_vectors, liked_products, query_parts
 from retrieval.searching.facets import FACET_DEPTH, Best, count_facets
@@ -77,7 +78,9 @@ def allowed(query: Query, generation: Generation) -> Condition | None:
         NotFound: there is no product of an id that it names.
     """
     condition = generation.condition(query.filters)
-    if condition is not None and not generation.count(condition):
+    # Of what is kept out, or has no value, an unknown column would let everything through.
+    lets_through = any(part.operator == "!=" or not part.value for part in query.filters)
+    if condition is not None and (lets_through or not generation.count(condition)):
         _check_fields(query, generation)
     named = liked_products((*query.like, *query.unlike), generation)
     return generation.condition(query.filters, without=named)
@@ -86,8 +89,8 @@ def allowed(query: Query, generation: Generation) -> Condition | None:
 def _check_fields(query: Query, generation: Generation) -> None:
     """A filter on a column that no product has is a slip, and not an empty shelf."""
     known = generation.field_names()
-    lowered = {name.lower() for name in known}
+    names = {folded(name) for name in known}
     for condition in query.filters:
-        if condition.field.lower() not in lowered:
+        if condition.name not in names:
             listed = ", ".join(known[:20])
             raise QueryError(f"no product has a {condition.field!r}; filter by: {listed}")

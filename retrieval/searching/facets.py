@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.common.products import PRODUCT_FIELDS
+from retrieval.common.text import folded
 from retrieval.storage.entities import Card
-from retrieval.storage.filters import Filter
+from retrieval.storage.filters import Filter, leaves, quoted_name
 
 # Counted over so many of the best products, whatever the page.
 FACET_DEPTH = 200
@@ -123,7 +124,7 @@ def count_facets(
             facets |= {
                 facet.name: facet
                 for facet in facets_of(wider, wider_weak)
-                if facet.name.lower() == name
+                if folded(facet.name) == name
             }
     # In one order always, whichever was counted anew.
     ordered = sorted(facets.values(), key=lambda facet: (facet.attribute, _place(facet.name)))
@@ -131,7 +132,7 @@ def count_facets(
 
 
 def _field(condition: Filter) -> str:
-    return condition.field.lower()
+    return condition.name
 
 
 def _is_chosen(condition: Filter) -> bool:
@@ -156,9 +157,15 @@ def facets_of(cards: Sequence[Card], weak: frozenset[int] = frozenset()) -> list
         facet = _facet(name, values, weak, attribute=False)
         if len({value for _, value in values}) > 1:
             facets.append(facet)
-    names = Counter(name for card in cards for name in card.attributes if "=" not in name)
+    names = Counter(name for card in cards for name in card.attributes if quoted_name(name) == name)
     for name, held in names.items():
-        values = [(card, str(card.attributes[name])) for card in cards if name in card.attributes]
+        values = [
+            (card, str(leaf))
+            for card in cards
+            if name in card.attributes
+            for path, leaf in leaves(name, card.attributes[name])
+            if path == name and leaf is not None
+        ]
         # One value a product, as a size or a number is, leads nowhere.
         if held >= HELD_BY * len(cards) and 1 < len({value for _, value in values}) <= MAX_KINDS:
             facets.append(_facet(name, values, weak, attribute=True))

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from retrieval.common.products import ANSWERS, category_steps
+from retrieval.common.text import visible
 from retrieval.searching.lexical import STOP_WORDS
 from retrieval.storage.entities import Card
+from retrieval.storage.filters import leaves
 
 WORDS = 8
 # What its own texts say counts more than what those of its likes say, but they know more words.
@@ -54,7 +56,7 @@ def keywords_of(
 def _terms(card: Card) -> set[str]:
     """The words of the title, alone and by twos, and the last step of the category."""
     terms = set()
-    title = [word.lower() for word in _WORD.findall(card.title[:LONGEST])]
+    title = [word.lower() for word in _WORD.findall(visible(card.title)[:LONGEST])]
     terms |= {word for word in title if word not in STOP_WORDS}
     terms |= {
         f"{a} {b}"
@@ -65,13 +67,14 @@ def _terms(card: Card) -> set[str]:
 
 
 def _values(card: Card) -> set[str]:
-    return _short([value for value in card.attributes.values() if isinstance(value, str)])
+    held = (leaf for item in card.attributes.items() for _, leaf in leaves(*item))
+    return _short([value for value in held if isinstance(value, str)])
 
 
 def _short(texts: Sequence[str]) -> set[str]:
     values = set()
     for text in texts:
-        words = _WORD.findall(text[:LONGEST])
+        words = _WORD.findall(visible(text)[:LONGEST])
         # What is longer is a description; what has digits is a size or a number.
         if 0 < len(words) <= SHORT and not re.search(r"\d", text) and text.lower() not in ANSWERS:
             values.add(" ".join(words).lower())

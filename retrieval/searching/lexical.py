@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from retrieval.common.text import folded
+
 # Words that nearly every description holds; alone they say nothing of what is wanted.
 STOP_WORDS = frozenset(
     "a an and any anything are as at be but by for from has have i in into is it its me my of on "
@@ -27,12 +29,12 @@ def query_words(text: str) -> list[str]:
     """The words of a query that carry meaning; all of them where none does. None twice, and of a
     long query the first."""
     words = [word for word in text.split() if _WORD.search(word)]
-    meaning = [word for word in words if word.strip(".,;:!?'\"()").lower() not in STOP_WORDS]
+    meaning = [word for word in words if folded(word).strip(".,;:!?'\"()") not in STOP_WORDS]
     kept: dict[tuple[str, ...], str] = {}
     looked_up = 0
     for word in meaning or words:
         # As the index cuts them: `x`, `X` and `x,` are one word, `CH-1771-OAK` is three.
-        tokens = tuple(_TOKENS.findall(word.lower()))
+        tokens = tuple(_TOKENS.findall(folded(word)))
         if (tokens or (word,)) in kept:
             continue
         looked_up += max(1, len(tokens))

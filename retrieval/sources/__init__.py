@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retrieval.common.products import ProductRecord, Reject
+from retrieval.common.text import visible
 from retrieval.errors import SourceError
 from retrieval.settings import Settings
 from retrieval.sources.columns import apply_map, check_mapping, guess_mapping, parse_map
@@ -145,7 +146,7 @@ class Source:
         for item in self._table.rows():
             record = item if isinstance(item, Reject) else self._read(reader, *item)
             if isinstance(record, ProductRecord):
-                earlier = first_row.setdefault(record.key, record.row or 0)
+                earlier = first_row.setdefault(visible(record.key), record.row or 0)
                 if earlier != record.row:
                     reason = f"was used in row {earlier}; give each product its own"
                     yield Reject(record.row, record.key, "id", record.key[:120], reason)

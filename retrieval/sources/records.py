@@ -218,21 +218,30 @@ def _attributes(cells: Mapping[str, Any], mapped: set[str]) -> dict[str, Any]:
         if column in mapped:
             continue
         for name, leaf in _flatten(column, value):
-            text = _text(leaf).strip()
-            if text:
-                # Infinity is no JSON: SQLite could not read the row again.
-                kept = isinstance(leaf, bool | int) or (
-                    isinstance(leaf, float) and math.isfinite(leaf)
-                )
-                attributes[name] = leaf if kept else unescaped(text)
+            kept = _kept(leaf)
+            if kept not in ("", [], {}):
+                attributes[name] = kept
     return attributes
+
+
+def _kept(value: Any) -> Any:
+    """A value as JSON can hold it: of lists and objects, what is not empty."""
+    if isinstance(value, list | tuple):
+        return [kept for item in value if (kept := _kept(item)) not in ("", [], {})]
+    if isinstance(value, dict):
+        items = ((str(key), _kept(item)) for key, item in value.items())
+        return {key: kept for key, kept in items if kept not in ("", [], {})}
+    # Infinity is no JSON: SQLite could not read the row again.
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return unescaped(_text(value).strip())
 
 
 def _flatten(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [leaf for key, item in value.items() for leaf in _flatten(f"{name}.{key}", item)]
     if isinstance(value, list | tuple):
-        return [(name, ", ".join(text for item in value if (text := _text(item).strip())))]
+        return [(name, _kept(value))]
     return [(name, value)]
 
 

@@ -78,7 +78,9 @@ class Generation(ABC):
     def condition(self, where: Sequence[Filter], without: Ids | None = None) -> Condition | None:
         """What meets all filters and is none of the products `without`; None is everything.
 
-        Several values of one field are alternatives; several fields must all hold.
+        Several values of one field are alternatives; several fields must all hold. What is equal
+        is said by `storage.filters`: a value that is written as it is asked for (`text_of`), else,
+        of attributes and prices, the same plain number (`equal_number`).
         """
 
     @abstractmethod
@@ -107,7 +109,8 @@ class Generation(ABC):
 
     @abstractmethod
     def product_ids(self, keys: Sequence[str]) -> Ids:
-        """(n,) primary keys of the products with these ids; -1 where there is none."""
+        """(n,) primary keys of the products with these ids, to the letter, else as they are
+        `visible` if only one is; -1 where there is none."""
 
     @abstractmethod
     def typed_id(self, text: str) -> int | None:
@@ -181,9 +184,9 @@ class Generation(ABC):
     ) -> Matches:
         """Products that hold every word, or any, by BM25 over the fields' weights.
 
-        BM25 of FTS5 (k1 1.2, b 0.75), tokens of `porter unicode61 remove_diacritics 2`, in every
-        engine. A word is a phrase, its tokens in a row: nothing in it is an operator. Words without
-        a token find nothing.
+        BM25 of FTS5 (k1 1.2, b 0.75), tokens of `porter unicode61 remove_diacritics 2` of texts
+        that are `folded`, in every engine. A word is a phrase, its tokens in a row: nothing in it
+        is an operator. Words without a token find nothing.
 
         Args:
             without: phrases that no product found may hold.

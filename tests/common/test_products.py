@@ -12,8 +12,8 @@ from retrieval.common.products import STEP_SEPARATORS, ProductRecord, category_s
 from retrieval.searching.facets import FACETS
 from retrieval.sources.columns import ALIASES, FIELDS
 from retrieval.storage.filters import COLUMNS
-from retrieval.storage.folder.filters_sql import SQL_COLUMNS
-from retrieval.storage.folder.snapshot import WORD_COLUMNS, WORD_WEIGHTS
+from retrieval.storage.folder.snapshot import SQL_COLUMNS
+from retrieval.storage.folder.snapshot_writing import WORD_COLUMNS, WORD_WEIGHTS
 
 HASH = "01b95c2930f13785c2e16149b56160696c9deb2efb48d9f25b649a112be74ef4"
 

@@ -226,7 +226,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [record.key for record in records] == ["7", "8"]
     assert records[0].images == ("a.jpg", "b.jpg")
     assert records[0].attributes == {"size.h": 9}
-    assert records[1].attributes == {"tags": "x, y", "new": True}
+    assert records[1].attributes == {"tags": ["x", "y"], "new": True}
     assert records[1].price == 4.5
     assert [reject.row for reject in rejects] == [2, 3, 6]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from retrieval.common.adapter import Adapter
 from retrieval.common.products import ProductRecord
 from retrieval.common.progress import Progress
+from retrieval.common.text import visible
 from retrieval.common.vectors import Vectors, from_blobs, to_blob
 from retrieval.storage.base import Catalog
 from retrieval.storage.entities import (
@@ -88,27 +90,49 @@ class FolderCatalog(CatalogReader, Catalog):
 
     def stored(self, keys: Sequence[str], fingerprint: str | None) -> dict[str, StoredProduct]:
         encoder_id = None if fingerprint is None else self.encoder_id(fingerprint)
-        products: list[Any] = []
+        products: dict[str, Any] = {}
+        spelt = self._spelt(keys)
         with self._reading() as connection:
-            for chunk in in_chunks(keys):
+            for chunk in in_chunks(list(spelt)):
                 query = select(ProductRow.id, ProductRow.key, ProductRow.row_hash)
-                products += connection.execute(query.where(ProductRow.key.in_(chunk))).all()
-            ids = [product.id for product in products]
+                for row in connection.execute(query.where(ProductRow.key.in_(chunk))):
+                    # To the letter before another spelling.
+                    if row.key == spelt[row.key] or spelt[row.key] not in products:
+                        products[spelt[row.key]] = row
+            ids = [product.id for product in products.values()]
             images: dict[int, list[StoredImage]] = {}
             texts: dict[int, list[tuple[str, bool]]] = {}
             for part in in_chunks(ids):
                 images |= images_of(connection, part, encoder_id)
                 texts |= texts_of(connection, part, encoder_id)
         return {
-            product.key: StoredProduct(
+            key: StoredProduct(
                 id=product.id,
                 row_hash=product.row_hash,
                 images=tuple(images.get(product.id, ())),
                 text_hashes=tuple(h for h, _ in texts.get(product.id, ())),
                 texts_have_vectors=all(has for _, has in texts.get(product.id, ())),
             )
-            for product in products
+            for key, product in products.items()
         }
+
+    def _spelt(self, keys: Sequence[str]) -> dict[str, str]:
+        """Ways in which products with these ids may be stored -> the ids.
+
+        An export with a mark before its ids, or a disk that takes letters apart, names the same
+        products as the one before it.
+        """
+        seen = {visible(key): key for key in keys}
+        spelt = {**seen, **{stored: seen[way] for way, stored in self._hidden if way in seen}}
+        return {**spelt, **{key: key for key in keys}}
+
+    @cached_property
+    def _hidden(self) -> list[tuple[str, str]]:
+        """(what is seen of it, as it is stored) of ids in which more is stored than is seen."""
+        query = select(ProductRow.key).where(ProductRow.key.op("GLOB")("*[^!-~]*"))
+        with self._reading() as connection:
+            keys = connection.execute(query).scalars().all()
+        return [(way, key) for key in keys if (way := visible(key)) != key]
 
     def known_vectors(self, hashes: Iterable[str], fingerprint: str) -> set[str]:
         encoder_id = self.encoder_id(fingerprint)
@@ -163,7 +187,8 @@ class FolderCatalog(CatalogReader, Catalog):
     def remove_except(self, keys: set[str]) -> int:
         with self._writing() as connection:
             stored = connection.execute(select(ProductRow.id, ProductRow.key)).all()
-            gone = [row.id for row in stored if row.key not in keys]
+            seen = set(map(visible, keys))
+            gone = [row.id for row in stored if visible(row.key) not in seen]
             for chunk in in_chunks(gone):
                 connection.execute(delete(ProductRow).where(ProductRow.id.in_(chunk)))
             if gone:
@@ -173,7 +198,8 @@ class FolderCatalog(CatalogReader, Catalog):
     def count_except(self, keys: set[str]) -> int:
         with self._reading() as connection:
             stored = connection.execute(select(ProductRow.key)).scalars()
-            return sum(key not in keys for key in stored)
+            seen = set(map(visible, keys))
+            return sum(visible(key) not in seen for key in stored)
 
     def incomplete(self, fingerprint: str) -> Ids:
         encoder_id = self.encoder_id(fingerprint)

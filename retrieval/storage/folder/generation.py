@@ -226,7 +226,9 @@ class FolderGeneration(Generation):
         limit: int | None = None,
     ) -> Matches:
         allowed = _allowed(condition)
-        expression = match_expression(words, without, every=every)
+        expression = match_expression(
+            words, without, every=every, spellings=self._snapshot.spellings
+        )
         # A filter comes after: then all are needed.
         asked = limit if allowed is None else None
         matches = [] if expression is None else self._snapshot.lexical(expression, asked)
@@ -251,9 +253,12 @@ class FolderGeneration(Generation):
         codes: list[int] = []
         numbers: list[float] = []
         known: dict[str, int] = {}
-        of_product = dict(self._snapshot.field_of(field, products.tolist()))
+        of_product: dict[int, list[Any]] = {}
+        for product, value in self._snapshot.field_of(field, products.tolist()):
+            if _is_value(value):
+                of_product.setdefault(product, []).append(value)
         for place, product in enumerate(products.tolist()):
-            for value in _each(of_product.get(product)):
+            for value in of_product.get(product, ()):
                 places.append(place)
                 codes.append(known.setdefault(_as_text(value), len(known)))
                 if isinstance(value, int | float) and not isinstance(value, bool):
@@ -269,10 +274,13 @@ class FolderGeneration(Generation):
         self, field: str, condition: Condition | None = None, limit: int = 100
     ) -> list[tuple[str, int]]:
         allowed = _allowed(condition)
-        counts: Counter[str] = Counter()
-        for product, value in self._snapshot.field_of(field):
-            if allowed is None or allowed[self._snapshot.positions_of([product])[0]]:
-                counts.update({_as_text(each) for each in _each(value)})
+        held = {
+            (product, _as_text(value))
+            for product, value in self._snapshot.field_of(field)
+            if _is_value(value)
+            and (allowed is None or allowed[self._snapshot.positions_of([product])[0]])
+        }
+        counts = Counter(value for _, value in held)
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
     def _at(self, products: Ids) -> Ids:
@@ -341,10 +349,8 @@ def _allowed(condition: Condition | None) -> Flags | None:
     return condition.allowed
 
 
-def _each(value: Any) -> list[Any]:
-    """The values that a field holds: several where it is a list, none where it has nothing."""
-    values = value if isinstance(value, list) else [value]
-    return [each for each in values if each is not None and each != ""]
+def _is_value(value: Any) -> bool:
+    return value is not None and value != ""
 
 
 def _as_text(value: Any) -> str:

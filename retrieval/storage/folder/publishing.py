@@ -48,7 +48,8 @@ from retrieval.storage.folder.generation_folders import (
     live_manifest,
     sha256_of,
 )
-from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, write_snapshot
+from retrieval.storage.folder.snapshot import SNAPSHOT_FILE
+from retrieval.storage.folder.snapshot_writing import write_snapshot
 
 
 class FolderDraft(FolderGeneration, Draft):

@@ -8,6 +8,7 @@ its time.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
@@ -22,23 +23,22 @@ from sqlalchemy import (
     Engine,
     bindparam,
     create_engine,
-    func,
     literal,
     select,
     text,
-    true,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool
 
-from retrieval.common.products import ATTRIBUTES, PRODUCT_FIELDS
+from retrieval.common.text import folded, visible
 from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
 from retrieval.storage.entities import Card, ImageRow, Modality, TextRow
-from retrieval.storage.filters import Filter
+from retrieval.storage.filters import Filter, leaves
 from retrieval.storage.folder.database import in_chunks
-from retrieval.storage.folder.filters_sql import SQL_COLUMNS, condition
-from retrieval.storage.folder.fts5 import phrase
-from retrieval.storage.models import Base, Image, ProductRow, ProductText
+from retrieval.storage.folder.field_values import FieldValues, matching, named
+from retrieval.storage.folder.fts5 import Spellings, as_indexed, as_it_came, phrase
+from retrieval.storage.folder.snapshot_writing import FOLDED_KEYS, FULL_TEXT, WORD_WEIGHTS
+from retrieval.storage.models import Image, ProductRow, ProductText
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -48,26 +48,36 @@ KEPT_MASKS = 64
 KEPT_COUNTS = 20_000
 KEPT_CARDS = 10_000
 KEPT_IDS = 100_000
-FULL_TEXT = "product_words"
-_WEIGHTS = {field.name: field.weight for field in PRODUCT_FIELDS if field.weight is not None}
-# The column of the id is called `key`, as `id` is that of the primary key.
-WORD_COLUMNS = ("key", *(name for name in _WEIGHTS if name != "id"), ATTRIBUTES)
-WORD_WEIGHTS = (*_WEIGHTS.values(), 1.5)
-_TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
-
+KEPT_FIELDS = 32
+SQL_COLUMNS = {
+    "id": ProductRow.key,
+    "title": ProductRow.title,
+    "category": ProductRow.category,
+    "brand": ProductRow.brand,
+    "price": ProductRow.price,
+}
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite to answer it.
 _BY_WORDS = text(
     f"SELECT rowid, -bm25({FULL_TEXT}, {', '.join(map(str, WORD_WEIGHTS))}) AS score "
     f"FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match ORDER BY score DESC, rowid LIMIT :limit"
 )
 _COUNT = text(f"SELECT count(*) FROM {FULL_TEXT} WHERE {FULL_TEXT} MATCH :match")
-# SQLite knows the case of ASCII's letters alone: of others the usual spellings are tried.
-_SPELLINGS = ("typed", "lower", "upper", "title")
-_BY_KEY_IN_ANY_CASE = (
-    select(ProductRow.id, ProductRow.key)
-    .where(ProductRow.key.collate("NOCASE").in_([bindparam(name) for name in _SPELLINGS]))
-    .order_by(ProductRow.key != bindparam("typed"))
-    .limit(2)
+_BY_FOLDED_KEYS = text(
+    f"SELECT product.id, product.key FROM {FOLDED_KEYS} AS folded "
+    "JOIN product ON product.id = folded.product_id WHERE folded.key IN :typed"
+).bindparams(bindparam("typed", expanding=True))
+# Where ids are not stored folded: SQLite knows the case of ASCII's letters alone, of others the
+# usual spellings are tried.
+_BY_SPELT_KEY = select(ProductRow.id, ProductRow.key).where(
+    ProductRow.key.collate("NOCASE").in_(bindparam("spelt", expanding=True))
+)
+_NESTED = text(
+    "SELECT product.id, each.key, each.value FROM product, json_each(product.attributes) AS each "
+    "WHERE each.type IN ('array', 'object')"
+)
+_FLAT = text(
+    "SELECT DISTINCT each.key FROM product, json_each(product.attributes) AS each "
+    "WHERE each.type NOT IN ('array', 'object')"
 )
 _IDS = select(ProductRow.key, ProductRow.id).where(
     ProductRow.key.in_(bindparam("keys", expanding=True))
@@ -80,38 +90,6 @@ _ROWS = {
     .where(ProductText.product_id.in_(bindparam("products", expanding=True)))
     .order_by(ProductText.product_id, ProductText.id),
 }
-
-
-def write_snapshot(catalog: Path, target: Path) -> None:
-    """Copies the rows of `catalog` into a new file and indexes their words."""
-    with contextlib.closing(sqlite3.connect(target)) as connection:
-        # The file is checksummed and synced as a whole before anyone reads it. Before the tables
-        # are made: each of a dozen statements would wait for the disk.
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-        Base.metadata.create_all(engine, tables=_TABLES)
-        connection.execute("ATTACH DATABASE ? AS source", (str(catalog),))
-        for table in _TABLES:
-            columns = ", ".join(column.name for column in table.columns)
-            connection.execute(
-                f"INSERT INTO main.{table.name} ({columns}) "
-                f"SELECT {columns} FROM source.{table.name} ORDER BY id"
-            )
-        connection.execute(
-            f"CREATE VIRTUAL TABLE {FULL_TEXT} USING fts5({', '.join(WORD_COLUMNS)}, "
-            "content='', tokenize='porter unicode61 remove_diacritics 2')"
-        )
-        connection.execute(
-            f"INSERT INTO {FULL_TEXT} (rowid, {', '.join(WORD_COLUMNS)}) "
-            "SELECT id, key, title, description, category, brand, "
-            "(SELECT group_concat(value, ' ') FROM json_each(product.attributes)) FROM product"
-        )
-        connection.execute("CREATE INDEX product_key_nocase ON product (key COLLATE NOCASE)")
-        connection.commit()
-        connection.execute("DETACH DATABASE source")
-        connection.execute("ANALYZE")
-        connection.commit()
 
 
 class Snapshot:
@@ -128,8 +106,11 @@ class Snapshot:
         self._cards: dict[int, Card] = {}
         self._ids: dict[str, int] = {}
         self._masks: dict[tuple[Filter, ...], npt.NDArray[np.bool_]] = {}
+        self._fields: dict[str, FieldValues] = {}
+        self._field_names: list[str] | None = None
         try:
             self.product_ids, self.key_order = self._read_order()
+            self._is_folded = self._has_table(FOLDED_KEYS)
         except RetrievalError:
             self.engine.dispose()
             raise
@@ -166,6 +147,16 @@ class Snapshot:
         order = np.argsort(by_key)
         return by_key[order], order
 
+    def _has_table(self, name: str) -> bool:
+        query = text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name")
+        with self._reading() as connection:
+            return connection.execute(query, {"name": name}).first() is not None
+
+    @property
+    def spellings(self) -> Spellings:
+        """How words stand in its full-text index."""
+        return as_indexed if self._is_folded else as_it_came
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -179,11 +170,7 @@ class Snapshot:
         """(n,) which products meet the filters; read-only."""
         mask = self._masks.get(filters)
         if mask is None:
-            mask = np.zeros(len(self.product_ids), dtype=np.bool_)
-            query = select(ProductRow.id).where(condition(filters))
-            with self._reading() as connection:
-                products = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
-            mask[self.positions_of(products)] = True
+            mask = matching(filters, len(self.product_ids), self._values_of)
             mask.flags.writeable = False
             if len(self._masks) >= KEPT_MASKS:
                 self._masks.clear()
@@ -191,19 +178,36 @@ class Snapshot:
             self._masks[filters] = mask
         return mask
 
+    def _values_of(self, name: str) -> FieldValues:
+        values = self._fields.get(name)
+        if values is None:
+            ids, each = [], []
+            for number, value in self._leaves_of(name):
+                ids.append(number)
+                each.append(value)
+            places = self.positions_of(ids).tolist()
+            values = FieldValues(name, len(self.product_ids), zip(places, each, strict=True))
+            if len(self._fields) >= KEPT_FIELDS:
+                self._fields.clear()
+            self._fields[name] = values
+        return values
+
     def field_names(self) -> list[str]:
         """What can be filtered by: columns that any product has a value in, and attributes."""
-        each = func.json_each(ProductRow.attributes).table_valued("key")
-        attributes = select(each.c.key).select_from(ProductRow).join(each, true()).distinct()
-        with self._reading() as connection:
-            columns = [
-                name
-                for name, column in SQL_COLUMNS.items()
-                if connection.execute(
-                    select(ProductRow.id).where(column.is_not(None), column != "").limit(1)
-                ).first()
-            ]
-            return columns + sorted(connection.execute(attributes).scalars())
+        if self._field_names is None:
+            with self._reading() as connection:
+                columns = [
+                    name
+                    for name, column in SQL_COLUMNS.items()
+                    if connection.execute(
+                        select(ProductRow.id).where(column.is_not(None), column != "").limit(1)
+                    ).first()
+                ]
+                attributes = set(connection.execute(_FLAT).scalars())
+                for _, key, value in connection.execute(_NESTED):
+                    attributes.update(name for name, _ in leaves(key, json.loads(value)))
+            self._field_names = columns + sorted(attributes)
+        return list(self._field_names)
 
     def ids_of(self, keys: Sequence[str]) -> dict[str, int]:
         """Primary keys of the products with these ids, of those that there are."""
@@ -215,19 +219,50 @@ class Snapshot:
             for chunk in in_chunks(keys):
                 rows = connection.execute(_IDS, {"keys": chunk})
                 ids.update({row.key: row.id for row in rows})
+            for chunk in in_chunks([key for key in keys if key not in ids]):
+                ids.update(self._read_alike(connection, chunk))
         return ids
+
+    def _read_alike(self, connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+        """Composed or not, with hidden characters or without: who reads an id sees one."""
+        if self._is_folded:
+            typed = [folded(key) for key in keys]
+            rows = connection.execute(_BY_FOLDED_KEYS, {"typed": typed}).all()
+        else:
+            strange = [key for key in keys if visible(key) != key or not key.isascii()]
+            rows = [row for key in strange for row in self._alike(connection, key)]
+        seen: dict[str, set[int]] = {}
+        for row in rows:
+            seen.setdefault(visible(row.key), set()).add(row.id)
+        alike = {key: seen.get(visible(key), ()) for key in keys}
+        return {key: next(iter(only)) for key, only in alike.items() if len(only) == 1}
 
     def typed_id(self, query: str) -> int | None:
         """The product whose id is what was typed; whatever its case, if only one is."""
-        query = query.strip()
         with self._reading() as connection:
-            spelt = (query, query.lower(), query.upper(), query.title())
-            values = dict(zip(_SPELLINGS, spelt, strict=True))
-            rows = connection.execute(_BY_KEY_IN_ANY_CASE, values).all()
-        exact = [row.id for row in rows if row.key == query]
-        if exact or len(rows) == 1:
-            return int(exact[0] if exact else rows[0].id)
+            rows = self._alike(connection, query)
+        seen = visible(query)
+        for same in (
+            [row.id for row in rows if row.key == query.strip()],
+            [row.id for row in rows if visible(row.key) == seen],
+            [row.id for row in rows],
+        ):
+            if len(same) == 1:
+                return int(same[0])
         return None
+
+    def _alike(self, connection: Connection, typed: str) -> Sequence[Any]:
+        """Rows of the products whose id is the same as is typed, in any case."""
+        if self._is_folded:
+            return connection.execute(_BY_FOLDED_KEYS, {"typed": [folded(typed)]}).all()
+        seen = visible(typed)
+        spelt = {
+            case(way)
+            for way in as_it_came(typed.strip())
+            for case in (str, str.lower, str.upper, str.title)
+        }
+        rows = connection.execute(_BY_SPELT_KEY, {"spelt": sorted(spelt)}).all()
+        return [row for row in rows if folded(row.key) == folded(seen)]
 
     def rows_of(self, modality: Modality, product_ids: Sequence[int]) -> list[tuple[int, int, str]]:
         """(primary key, product, field) of all photos, or texts, of these products: by ascending
@@ -267,19 +302,30 @@ class Snapshot:
     def field_of(
         self, field: str, product_ids: Sequence[int] | None = None
     ) -> Iterator[tuple[int, Any]]:
-        """(primary key, what stands in the column or attribute) of these products, or of all."""
-        column = SQL_COLUMNS.get(field.lower(), ProductRow.attributes)
-        query = select(ProductRow.id, column).order_by(ProductRow.id)
-        chunks = [None] if product_ids is None else list(in_chunks(sorted(set(product_ids))))
+        """(primary key, a value in the column or attribute) of these products, or of all; of a
+        list each."""
+        return self._leaves_of(folded(field), product_ids)
+
+    def _leaves_of(
+        self, name: str, product_ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        column = SQL_COLUMNS.get(name, ProductRow.attributes)
+        query = select(ProductRow.id, column.label("value"))
+        if product_ids is None:
+            statements = [str(query)]
+        else:
+            statements = [
+                f"{query} WHERE product.id IN ({', '.join(map(str, chunk))}) ORDER BY product.id"
+                for chunk in in_chunks(sorted(set(map(int, product_ids))))
+            ]
         with self._reading() as connection:
-            for chunk in chunks:
-                some = query if chunk is None else query.where(ProductRow.id.in_(chunk))
-                for number, value in connection.execution_options(yield_per=1_000).execute(some):
-                    if column is ProductRow.attributes:
-                        names = {name.lower(): name for name in value}
-                        value = value.get(names.get(field.lower()))
-                    if value is not None:
-                        yield number, value
+            for statement in statements:
+                # As in `_read_order`, without SQLAlchemy's rows.
+                rows = connection.connection.cursor().execute(statement)
+                if name in SQL_COLUMNS:
+                    yield from rows
+                else:
+                    yield from named(name, rows)
 
     def lexical(self, match: str, limit: int | None = None) -> list[tuple[int, float]]:
         """(primary key, BM25 score, higher is better) of the best, or all, that FTS5 matches."""
@@ -295,7 +341,9 @@ class Snapshot:
     def _count(self, terms: Sequence[str]) -> dict[str, int]:
         with self._reading() as connection:
             return {
-                term: int(connection.execute(_COUNT, {"match": phrase(term)}).scalar_one())
+                term: int(
+                    connection.execute(_COUNT, {"match": phrase(term, self.spellings)}).scalar_one()
+                )
                 for term in terms
             }
 
