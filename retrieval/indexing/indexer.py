@@ -44,6 +44,7 @@ class IndexReport:
         beside: products that the source does not have and that were kept; 0 where a row that
             cannot be read leaves open whose it is.
         rejected: rows, photos and cells that were left out; see `rejects`.
+        incomplete: photos that were read, but for a few of their rows; see `notes`.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
     """
@@ -65,10 +66,13 @@ class IndexReport:
     generation: int | None = None
     adapted: bool = False
     dry_run: bool = False
+    incomplete: int = 0
     rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "rejects"}
+        lists = ("rejects", "notes")
+        return {name: value for name, value in vars(self).items() if name not in lists}
 
 
 class Indexer:
@@ -303,6 +307,9 @@ class _Tally:
     def add_rejects(self, item: Prepared | Reject) -> None:
         rejects = [item] if isinstance(item, Reject) else item.rejects
         self.report.rejects += rejects
+        if isinstance(item, Prepared):
+            self.report.notes += item.notes
+            self.report.incomplete += len(item.notes)
         self.report.rejected += len(rejects)
 
     def why_not_pruned(self) -> Reject:
