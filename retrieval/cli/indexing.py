@@ -13,6 +13,7 @@ from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
+from retrieval.images.kinds import told_by_kind, told_passed_over
 from retrieval.indexing.building import index_source, preview_source
 from retrieval.indexing.indexer import IndexReport
 from retrieval.indexing.rejects import REJECTS_FILE
@@ -66,7 +67,7 @@ def index(
         _show_report(report, rejects or (None if dry_run else settings.index / REJECTS_FILE))
     if report.model == STARTER and not dry_run:
         note(STARTER_ADVICE)
-    if report.rejected:
+    if report.rejected or report.passed_over:
         raise click.exceptions.Exit(REJECTED)
 
 
@@ -113,11 +114,23 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     console().print(table)
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
+    if len(report.taken) > 1 or report.passed_over:
+        note(f"photos by kind: {told_by_kind(report.taken)}")
+    if report.passed_over:
+        note(told_passed_over(report.passed_over))
+    _show_notes(report.notes)
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:
         more = f"{len(report.rejects) - SHOWN_REJECTS} more"
         note(f"... and {more}" + (f", all in {file}" if file else "; --rejects FILE keeps all"))
+
+
+def _show_notes(lines: list[str]) -> None:
+    for line in lines[:SHOWN_REJECTS]:
+        note(line)
+    if len(lines) > SHOWN_REJECTS:
+        note(f"... and {len(lines) - SHOWN_REJECTS} more")
 
 
 def _summary(report: IndexReport) -> list[tuple[str, str]]:

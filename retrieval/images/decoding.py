@@ -5,6 +5,7 @@ Everything here is safe to call from several threads, and imports neither torch 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Callable
@@ -14,24 +15,24 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from retrieval.errors import ImageError, one_line
+from retrieval.images.kinds import BY_NAME, cannot_be_read
 from retrieval.images.outline import NOT_AN_IMAGE, Outline, outline_of
+from retrieval.images.raw import developed, is_raw, is_raw_tiff
 from retrieval.images.salvaging import Missing, nearly_whole
 
-# Only formats whose decoders are memory-safe readers of pixels: Pillow would hand EPS to
-# Ghostscript, and reads vector and container formats that no product photo comes in.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 WHITE = (255, 255, 255)
 
 # Pillow's own limit is one for the whole process and would speak before `max_image_pixels` does;
 # that one is checked here, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-try:  # HEIF needs a plugin (`pip install retrieval[heif]`); AVIF comes with Pillow
+# Plugins of extras; AVIF comes with Pillow.
+with contextlib.suppress(ImportError):
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-except ImportError:
-    pass
+with contextlib.suppress(ImportError):
+    import pillow_jxl  # noqa: F401 - registers itself
 
 _SRGB = ImageCms.createProfile("sRGB")
 _WIDE_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
@@ -95,22 +96,24 @@ def decode_photo(
         outline: of `data`, where it is known.
 
     Raises:
-        ImageError: not one of FORMATS, over `max_pixels` (checked before decoding), made of more
-            parts than a photo is, truncated by more than its last rows, or malformed.
+        ImageError: not of a kind that is read, over `max_pixels` (checked before decoding), made
+            of more parts than a photo is, truncated by more than its last rows, or malformed.
     """
     outline = outline or outline_of(data)
     try:
         image, missing = _loaded(
-            data, outline, lambda other: _opened(other, max_pixels, side, setting)
+            data, outline, lambda other: _opened(other, outline.kind, max_pixels, side, setting)
         )
         size = image.size if outline.kind != "JPEG" else (outline.width, outline.height)
         orientation = _orientation(image)
         pixels = _to_rgb(_turn(image, orientation))
-        if missing is not None:
+        if missing is not None and not missing.rough:
             pixels.paste(WHITE, mask=_turn(missing.mask, orientation))
     except ImageError:
         raise
     except UnidentifiedImageError:
+        if outline.kind == "TIFF" and is_raw_tiff(data):
+            raise ImageError(cannot_be_read(BY_NAME["RAW"])) from None
         raise ImageError(NOT_AN_IMAGE) from None
     except MemoryError:
         raise ImageError("too large to decode in memory; make it smaller") from None
@@ -136,9 +139,15 @@ def scale_of(width: int, height: int, max_pixels: int, side: int | None) -> int:
     return scale
 
 
-def _opened(data: bytes, max_pixels: int, side: int | None, setting: str) -> Image.Image:
+def _opened(data: bytes, kind: str, max_pixels: int, side: int | None, setting: str) -> Image.Image:
     """An image whose header was read, set to be decoded at the scale that is wanted."""
-    image = Image.open(io.BytesIO(data), formats=_formats())
+    if kind in ("RAW", "TIFF") and is_raw(data):
+        image = developed(data)
+    elif not BY_NAME[kind].is_read:
+        raise ImageError(cannot_be_read(BY_NAME[kind]))
+    else:
+        Image.init()
+        image = Image.open(io.BytesIO(data), formats=BY_NAME[kind].formats)
     width, height = image.size
     scalable = image.format in ("JPEG", "MPO")
     if width * height > max_pixels * (SCALED_TIMES if scalable else 1):
@@ -175,11 +184,6 @@ def content_hash(pixels: Image.Image) -> str:
     digest = hashlib.sha256(f"rgb {pixels.width}x{pixels.height} ".encode())
     digest.update(pixels.tobytes())
     return digest.hexdigest()
-
-
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _orientation(image: Image.Image) -> int:

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retrieval.errors import ImageError
+from retrieval.images.kinds import read_suffixes
 
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split()
-)
-
+SUFFIXES = read_suffixes()
 
 # Opening a pipe would wait for its writer, and a terminal could become this process's own.
 _LOOKING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY

@@ -46,6 +46,12 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PLAIN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # Huffman-coded, of 8 bits
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _END, _SCAN = 0xD9, 0xDA
+_BOX_OF_J2K = b"\0\0\0\x0cjP  \r\n\x87\n"
+_BOX_OF_JXL = b"\0\0\0\x0cJXL \r\n\x87\n"
+_NETPBM = re.compile(rb"P[1-6f]\s")
+_PCX = (b"\0\1", b"\2\1", b"\3\1", b"\5\1")
+# Of cameras whose files are no TIFF.
+_RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
 
 
 @dataclass(frozen=True)
@@ -279,7 +285,36 @@ def _boxes(data: bytes) -> Outline:
             break  # to the end of the file, or nonsense
         else:
             place += length
-    return Outline("AVIF" if data[8:12] in (b"avif", b"avis") else "HEIF")
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return Outline("AVIF" if b"avif" in brands or b"avis" in brands else "HEIF")
+
+
+def _jpeg2000(data: bytes) -> Outline:
+    start = data.find(b"\xff\x4f\xff\x51")
+    if start < 0:
+        return Outline("JPEG2000")
+    wide, high, left, top, tile_wide, tile_high = struct.unpack_from(">6I", data, start + 8)
+    if tile_wide and tile_high:
+        tiles = -(-max(0, wide - left) // tile_wide) * -(-max(0, high - top) // tile_high)
+        if tiles > MOST_TILES:
+            raise _refuse(MOST_TILES, "tiles")
+    return Outline("JPEG2000", max(0, wide - left), max(0, high - top))
+
+
+def _of_kind(kind: str) -> Callable[[bytes], Outline]:
+    return lambda _: Outline(kind)
+
+
+def _is_targa(data: bytes) -> bool:
+    """A TGA has no mark at its start: its header must make sense, and its length fit it."""
+    if len(data) < 18 or data[1] > 1 or data[2] not in (1, 2, 3, 9, 10, 11):
+        return False
+    width, height, depth = struct.unpack_from("<HHB", data, 12)
+    if not width or not height or depth not in (8, 16, 24, 32):
+        return False
+    if data[-18:-2] == b"TRUEVISION-XFILE":
+        return True
+    return data[2] < 9 and 18 + width * height * depth // 8 <= len(data)
 
 
 def _is_plain_profile(profile: bytes) -> bool:
@@ -294,5 +329,15 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Outline]], .
     ("WEBP", lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
     ("BMP", lambda data: data[:2] == b"BM", _bmp),
     ("TIFF", lambda data: data[:4] in tiff_outline.MAGIC, _tiff),
+    ("RAW", lambda data: data[4:11] == b"ftypcrx" or data.startswith(_RAW), _of_kind("RAW")),
     ("HEIF", lambda data: data[4:8] == b"ftyp", _boxes),
+    ("JPEG2000", lambda data: data.startswith((b"\xff\x4f\xff\x51", _BOX_OF_J2K)), _jpeg2000),
+    ("JXL", lambda data: data.startswith((b"\xff\x0a", _BOX_OF_JXL)), _of_kind("JXL")),
+    ("PSD", lambda data: data[:6] == b"8BPS\0\1", _of_kind("PSD")),
+    ("PPM", lambda data: _NETPBM.match(data) is not None, _of_kind("PPM")),
+    ("ICO", lambda data: data[:4] == b"\0\0\1\0", _of_kind("ICO")),
+    ("QOI", lambda data: data[:4] == b"qoif", _of_kind("QOI")),
+    ("SGI", lambda data: data[:2] == b"\x01\xda", _of_kind("SGI")),
+    ("PCX", lambda data: data[:1] == b"\n" and data[1:3] in _PCX, _of_kind("PCX")),
+    ("TGA", _is_targa, _of_kind("TGA")),
 )

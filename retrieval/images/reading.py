@@ -10,6 +10,7 @@ from typing import Protocol
 from PIL import Image
 
 from retrieval.images.decoding import SCALED_TIMES, Photo, decode_photo, scale_of
+from retrieval.images.kinds import BY_NAME
 from retrieval.images.outline import Outline, outline_of
 from retrieval.images.pool import DecodingPool, Limits
 
@@ -94,6 +95,8 @@ class PhotoReader:
 
 def is_small(outline: Outline, max_pixels: int, side: int | None) -> bool:
     """Whether a photo is sure to be decoded, or refused, in a moment."""
+    if outline.kind != "TIFF" and not BY_NAME[outline.kind].is_read:
+        return True
     if not outline.plain:
         return False
     width, height = outline.width, outline.height

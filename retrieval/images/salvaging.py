@@ -19,6 +19,8 @@ from retrieval.images.outline import Outline
 
 # Of its pixels: of more, too little is left to be searched by.
 MOST_MISSING = 1 / 16
+# Of a progressive JPEG, whose last scan makes finer what all the others show already.
+MOST_ROUGH = 1 / 4
 # Of the side of a block that JPEG and WebP are made of; a block is whole, or it is missing.
 BLOCK = 16
 _COEFFICIENTS = 64
@@ -32,9 +34,14 @@ Opened = Callable[[bytes], Image.Image]
 
 @dataclass(frozen=True)
 class Missing:
-    """Which pixels of a stored picture are not in its file: a mask of its size, of mode L."""
+    """Which pixels of a stored picture are not in its file: a mask of its size, of mode L.
+
+    Attributes:
+        rough: they are there, but for their finest detail.
+    """
 
     mask: Image.Image
+    rough: bool = False
 
     def told(self, height: int) -> str:
         """A line, for a photo of `height` stored rows."""
@@ -42,7 +49,8 @@ class Missing:
         top, bottom = (box[1], box[3]) if box else (0, 0)
         rows = max(1, round((bottom - top) * height / self.mask.height))
         share = self.mask.histogram()[255] / (self.mask.width * self.mask.height)
-        return f"incomplete: of {rows} of its {height} rows something is missing, {share:.1%} of it"
+        what = "the finest detail" if self.rough else "something"
+        return f"incomplete: of {rows} of its {height} rows {what} is missing, {share:.1%} of it"
 
 
 def nearly_whole(
@@ -56,6 +64,8 @@ def nearly_whole(
     Returns:
         None where more than MOST_MISSING of it is missing, or none of it can be had.
     """
+    if outline.kind == "JPEG" and outline.progressive:
+        return _of_scans(data, opened, _ends_of_jpeg(data, outline))
     if outline.kind == "JPEG":
         return _of_blocks(opened, _ends_of_jpeg(data, outline))
     if outline.kind == "WEBP":
@@ -121,7 +131,20 @@ def _riff(content: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(content)) + content
 
 
-def _of_blocks(opened: Opened, ends: list[bytes]) -> tuple[Image.Image, Missing | None] | None:
+def _of_scans(
+    data: bytes, opened: Opened, ends: list[bytes]
+) -> tuple[Image.Image, Missing | None] | None:
+    picture = _of_blocks(opened, ends, MOST_ROUGH)
+    if picture is None or picture[1] is None:
+        return picture
+    image = opened(data + _END_OF_JPEG)
+    image.load()
+    return image, Missing(picture[1].mask, rough=True)
+
+
+def _of_blocks(
+    opened: Opened, ends: list[bytes], most: float = MOST_MISSING
+) -> tuple[Image.Image, Missing | None] | None:
     pictures: list[Image.Image] = []
     for data in ends:
         try:
@@ -145,7 +168,7 @@ def _of_blocks(opened: Opened, ends: list[bytes]) -> tuple[Image.Image, Missing 
         left = int(np.flatnonzero(differs[top : top + BLOCK].any(axis=0))[0])
         differs[top : top + BLOCK, left:] = True
         differs[top + BLOCK :] = True
-    return _unless_too_little(pictures[0], differs)
+    return _unless_too_little(pictures[0], differs, most)
 
 
 def _of_rows(data: bytes, opened: Opened) -> tuple[Image.Image, Missing | None] | None:
@@ -194,10 +217,10 @@ def _differing(first: Image.Image, second: Image.Image) -> npt.NDArray[np.bool_]
 
 
 def _unless_too_little(
-    image: Image.Image, missing: npt.NDArray[np.bool_]
+    image: Image.Image, missing: npt.NDArray[np.bool_], most: float = MOST_MISSING
 ) -> tuple[Image.Image, Missing | None] | None:
     share = float(missing.mean())
-    if share > MOST_MISSING:
+    if share > most:
         return None
     if not share:
         return image, None

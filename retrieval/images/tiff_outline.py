@@ -84,3 +84,14 @@ def _refuse(count: int, what: str) -> ImageError:
         f"made of more than {count:,} {what}, which no photo is; export it again from a program "
         "for pictures"
     )
+
+
+def tags_of(data: bytes) -> set[int]:
+    """The tags of the first picture of a TIFF; none of a large one (BigTIFF)."""
+    order = "<" if data[:2] == b"II" else ">"
+    if 43 in data[2:4]:
+        return set()
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    places = range(start + 2, start + 2 + 12 * min(count, MOST_TAGS), 12)
+    return {struct.unpack_from(f"{order}H", data, place)[0] for place in places}

@@ -21,6 +21,7 @@ from retrieval.common.text import text_hash
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
+from retrieval.images.kinds import told_passed_over
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
@@ -45,6 +46,8 @@ class IndexReport:
             cannot be read leaves open whose it is.
         rejected: rows, photos and cells that were left out; see `rejects`.
         incomplete: photos that were read, but for a few of their rows; see `notes`.
+        taken, passed_over: pictures of a folder by suffix: those that were looked at, and those
+            of kinds that are not read here.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
     """
@@ -67,6 +70,8 @@ class IndexReport:
     adapted: bool = False
     dry_run: bool = False
     incomplete: int = 0
+    taken: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -122,7 +127,9 @@ class Indexer:
                 for item in reader.stream(source, catalog, fingerprint):
                     task.advance()
                     tally.preview(item)
-            return tally.previewed(catalog, prune)
+            report = tally.previewed(catalog, prune)
+            report.taken, report.passed_over = dict(source.taken), dict(source.passed_over)
+            return report
 
 
 def encoder_info(encoder: Encoder, base: Path) -> EncoderInfo:
@@ -132,6 +139,8 @@ def encoder_info(encoder: Encoder, base: Path) -> EncoderInfo:
 
 
 def _none_usable(report: IndexReport) -> str:
+    if report.passed_over and not report.rejects:
+        return f"no usable row ({told_passed_over(report.passed_over)})"
     if not report.rejects:
         return "no usable row: it has none at all"
     first = report.rejects[0]
@@ -174,6 +183,7 @@ class _Run:
                 if self._tally.add(item):
                     self._take(item)
             self._commit()
+        report.taken, report.passed_over = dict(source.taken), dict(source.passed_over)
         if not self._tally.usable:
             raise SourceError(f"{source.path} has {_none_usable(report)}; nothing was changed")
         if prune and not self._tally.nameless:

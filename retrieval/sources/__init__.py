@@ -66,6 +66,16 @@ class Source:
         base = (path if path.is_dir() else path.parent).resolve()
         self._reader = RowReader(mapping, base, limit)
 
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """Of a folder: its photos by suffix, once it was read."""
+        return self._table.taken if isinstance(self._table, ImageFolder) else {}
+
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """Of a folder: pictures of kinds that are not read, by suffix, once it was read."""
+        return self._table.passed_over if isinstance(self._table, ImageFolder) else {}
+
     def count(self) -> int:
         """The number of rows, good or not."""
         return sum(1 for _ in self._table.rows())

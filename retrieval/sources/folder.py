@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,6 +14,7 @@ from retrieval.common.products import Reject
 from retrieval.common.text import is_unicode
 from retrieval.errors import SourceError
 from retrieval.images.files import SUFFIXES
+from retrieval.images.kinds import passed_over_suffixes
 from retrieval.sources.columns import FIELDS
 from retrieval.sources.records import MAX_KEY_CHARACTERS, title_from_path
 
@@ -28,6 +30,9 @@ class ImageFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # By suffix, of the files that were looked through last.
+        self.taken: Counter[str] = Counter()
+        self.passed_over: Counter[str] = Counter()
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
         for number, path in enumerate(self._images(), start=1):
@@ -53,12 +58,20 @@ class ImageFolder:
             yield number, cells
 
     def _images(self) -> Iterator[Path]:
+        self.taken.clear()
+        self.passed_over.clear()
         for folder, folders, files in os.walk(self.path, onerror=_refuse):
             folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
             for name in sorted(files):
                 # `._photo.jpg` is what macOS leaves beside a photo: no image, whatever its name.
-                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._"):
+                suffix = Path(name).suffix.lower()
+                if name.startswith("._"):
+                    continue
+                if suffix in SUFFIXES:
+                    self.taken[suffix] += 1
                     yield Path(folder) / name
+                elif suffix in passed_over_suffixes():
+                    self.passed_over[suffix] += 1
 
 
 def _refuse(error: OSError) -> None:
