@@ -14,6 +14,7 @@ import requests
 
 from retrieval import errors
 from retrieval.errors import ImageError, QueryError, RetrievalError, ServerError
+from retrieval.images.files import read_photo_bytes
 from retrieval.searching.facets import FACETS, Facets
 from retrieval.searching.query import ImageInput, Query, SearchOptions, make_query
 from retrieval.searching.results import Hit, Matched, Product, SearchResult
@@ -21,6 +22,8 @@ from retrieval.storage.filters import COLUMNS, Filter
 
 TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413
+# Bytes of a photo; a server takes less as a rule, and says so.
+MOST_SENT = 200_000_000
 _EXPRESSIBLE = re.compile(r"[^<>=!]+")
 
 
@@ -193,9 +196,9 @@ def _bytes(image: ImageInput) -> bytes:
         return image
     if isinstance(image, str | Path):
         try:
-            return Path(image).read_bytes()
-        except OSError as error:
-            raise ImageError(f"photo {image}: cannot be read ({error.strerror})") from None
+            return read_photo_bytes(Path(image), MOST_SENT, setting=None)
+        except ImageError as error:
+            raise ImageError(f"photo {image}: {error}") from None
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -20,11 +20,16 @@ _LOOKING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _READ_AT_ONCE = 1 << 20
 
 
-def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
+def read_photo_bytes(
+    path: Path, max_bytes: int, *, setting: str | None = "max_image_bytes"
+) -> bytes:
     """The bytes of an image file: the one way in which photos are read from a disk.
 
     What is opened is looked at before it is read, and by the opened file itself: a path may lead
     elsewhere a moment later. A file that grows while it is read is read up to the limit.
+
+    Args:
+        setting: that `max_bytes` comes from.
 
     Raises:
         ImageError: missing, not a regular file (a pipe or a device would never end), empty, too
@@ -38,7 +43,7 @@ def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
             status = os.fstat(descriptor)
             _refuse_irregular(status.st_mode)
             if status.st_size > max_bytes:
-                raise _too_heavy(f"{status.st_size:,}", max_bytes)
+                raise _too_heavy(f"{status.st_size:,}", max_bytes, setting)
             data = _read_all(descriptor, max_bytes + 1)
         finally:
             os.close(descriptor)
@@ -48,7 +53,7 @@ def read_photo_bytes(path: Path, max_bytes: int) -> bytes:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"cannot be read ({reason})") from None
     if len(data) > max_bytes:
-        raise _too_heavy(f"more than {max_bytes:,}", max_bytes)
+        raise _too_heavy(f"more than {max_bytes:,}", max_bytes, setting)
     if not data:
         raise ImageError("the file is empty; export the photo again")
     return data
@@ -67,11 +72,9 @@ def _read_all(descriptor: int, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_heavy(size: str, max_bytes: int) -> ImageError:
-    return ImageError(
-        f"{size} bytes, more than the {max_bytes:,} allowed; "
-        "make it smaller or raise max_image_bytes"
-    )
+def _too_heavy(size: str, max_bytes: int, setting: str | None) -> ImageError:
+    advice = f" or raise {setting}" if setting else ""
+    return ImageError(f"{size} bytes, more than the {max_bytes:,} allowed; make it smaller{advice}")
 
 
 def find_image(base: Path, written: str) -> Path:

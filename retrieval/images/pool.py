@@ -72,6 +72,7 @@ class DecodingPool:
     def _start_over(self) -> None:
         self._changed = threading.Condition()
         self._idle: list[_Process] = []
+        self._busy: list[_Process] = []
         self._waiting: list[tuple[str, object]] = []
         self._running: list[str] = []
         self._closed = weakref.finalize(self, _end_all, self._idle)
@@ -105,9 +106,11 @@ class DecodingPool:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Ends the processes that wait for work."""
+        """Ends all processes: photos that are being decoded are given up."""
         with self._changed:
             _end_all(self._idle)
+            for process in self._busy:
+                process.stop()
 
     def _take_place(self, key: str, asker: Asker | None) -> None:
         place = (key, object())
@@ -135,20 +138,25 @@ class DecodingPool:
         return place is min(self._waiting, key=lambda waiting: self._running.count(waiting[0]))
 
     def _take_back(self, process: _Process) -> None:
+        with self._changed:
+            self._busy.remove(process)
+            if not process.ends:
+                self._idle.append(process)
         if process.ends:
             process.end()
-        else:
-            with self._changed:
-                self._idle.append(process)
 
     def _process(self) -> _Process:
         with self._changed:
             while self._idle:
                 process = self._idle.pop()
                 if process.is_ready():
+                    self._busy.append(process)
                     return process
                 process.end()
-        return _Process()
+        process = _Process()
+        with self._changed:
+            self._busy.append(process)
+        return process
 
 
 class _Process:
@@ -183,8 +191,12 @@ class _Process:
         """Whether it waits for a photo, and will for a moment."""
         return self._process.poll() is None and time.monotonic() - self._used < _IDLE_HERE
 
+    def stop(self) -> None:
+        """Stops it, whatever it does; who waits for its answer is told that there is none."""
+        self._process.kill()
+
     def end(self) -> None:
-        """Ends it, whatever it does."""
+        """Stops it, and puts it away."""
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -291,7 +303,7 @@ def _forget_after_a_fork() -> None:
     """The processes are the parent's: a child starts its own."""
     for pool in list(_pools):
         pool._closed.detach()
-        _of_parents.append(pool._idle)
+        _of_parents.append(pool._idle + pool._busy)
         pool._start_over()
 
 

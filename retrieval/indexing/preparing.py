@@ -118,6 +118,7 @@ class SourceReader:
                 yield _result(pending.popleft())
         finally:
             # Without this a Ctrl-C would wait for every photo that is still queued.
+            self._processes.close()
             pool.shutdown(wait=True, cancel_futures=True)
             self._processes.close()
 
