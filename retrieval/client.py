@@ -14,6 +14,7 @@ import requests
 from retrieval import errors
 from retrieval.common.ids import fits_a_path
 from retrieval.errors import ImageError, RetrievalError, ServerError
+from retrieval.images.files import read_photo_bytes
 from retrieval.searching.facets import FACETS, Facets
 from retrieval.searching.query import ImageInput, Query, SearchOptions, make_query
 from retrieval.searching.results import Hit, Matched, Product, SearchResult
@@ -23,6 +24,8 @@ TIMEOUT_SECONDS = 60.0
 TOO_LARGE = 413
 # What reading an answer of another kind of server, or of another version, may raise.
 NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
+# Bytes of a photo; a server takes less as a rule, and says so.
+MOST_SENT = 200_000_000
 
 
 class Client:
@@ -199,9 +202,9 @@ def _bytes(image: ImageInput) -> bytes:
         return image
     if isinstance(image, str | Path):
         try:
-            return Path(image).read_bytes()
-        except OSError as error:
-            raise ImageError(f"photo {image}: cannot be read ({error.strerror})") from None
+            return read_photo_bytes(Path(image), MOST_SENT, setting=None)
+        except ImageError as error:
+            raise ImageError(f"photo {image}: {error}") from None
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         80_000_000, ge=1, description="larger images are rejected before they are decoded"
     )
     max_image_bytes: int = Field(50_000_000, ge=1, description="larger files are rejected unread")
+    decode_seconds: float = Field(
+        20.0, gt=0, description="processor time for one photo that is large or unusual"
+    )
+    decode_memory_mb: float = Field(
+        2_000.0, gt=0, description="memory for one photo that is large or unusual"
+    )
     max_cell_characters: int = Field(1_000_000, ge=1, description="longer cells are rejected")
     keep_generations: int = Field(3, ge=2, description="generations kept for rollback")
     exact_limit: int = Field(
@@ -80,6 +86,12 @@ class Settings(BaseSettings):
     upload_bytes: int = Field(20_000_000, ge=1, description="larger uploads are refused")
     upload_pixels: int = Field(
         40_000_000, ge=1, description="larger uploads are refused before they are decoded"
+    )
+    upload_seconds: float = Field(
+        4.0, gt=0, description="as decode_seconds, for photos of visitors"
+    )
+    upload_processes: int = Field(
+        2, ge=1, le=64, description="large or unusual photos that the server decodes at once"
     )
     rate_limit: str = Field(
         "1200/minute", description="requests of one client that the server answers"

@@ -12,6 +12,7 @@ from flask_limiter.util import get_remote_address
 from flask_openapi3 import Info, OpenAPI
 
 import retrieval
+from retrieval.common.asker import Asker, asked_by
 from retrieval.common.deadline import time_limit
 from retrieval.settings import Settings, load_settings
 from web import api, monitoring, pages, pictures, problems, security
@@ -94,7 +95,9 @@ def _limit_time(app: Flask, seconds: float) -> None:
     answer: Any = app.wsgi_app
 
     def limited(environ: Any, start_response: Any) -> Any:
-        with time_limit(seconds):
+        key = environ.get("REMOTE_ADDR", "")
+        is_gone = environ.get("waitress.client_disconnected", lambda: False)
+        with time_limit(seconds), asked_by(Asker(key, is_gone)):
             return answer(environ, start_response)
 
     app.wsgi_app = limited  # type: ignore[method-assign]

@@ -8,6 +8,8 @@ from typing import Any
 from flask import current_app
 from prometheus_client import CollectorRegistry, Histogram
 
+from retrieval.images.pool import DecodingPool
+from retrieval.images.reading import limits_of_the_user, limits_of_visitors
 from retrieval.searching.results import SearchResult
 from retrieval.searching.searcher import SIMILAR, Searcher
 from retrieval.settings import Settings
@@ -25,8 +27,13 @@ class Site:
         self.settings = settings
         self.searcher = Searcher(settings.index, settings)
         cache = settings.index / CACHE
-        self.uploads = Uploads(cache / "uploads", settings.upload_bytes, settings.upload_pixels)
-        self.thumbnails = Thumbnails(cache / "thumbnails", settings.max_image_pixels)
+        pool = DecodingPool(settings.upload_processes)
+        self.uploads = Uploads(
+            cache / "uploads", settings.upload_bytes, limits_of_visitors(settings), pool
+        )
+        self.thumbnails = Thumbnails(
+            cache / "thumbnails", settings.max_image_bytes, limits_of_the_user(settings), pool
+        )
         self.ready = threading.Event()
         self.registry = CollectorRegistry()
         self.stage_seconds = Histogram(

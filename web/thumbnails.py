@@ -6,10 +6,11 @@ import hashlib
 import io
 from pathlib import Path
 
-from PIL import Image
-
+from retrieval.common.asker import asked_by
 from retrieval.errors import ImageError
-from retrieval.images.decoding import decode_photo
+from retrieval.images.files import read_photo_bytes
+from retrieval.images.pool import DecodingPool, Limits
+from retrieval.images.reading import PhotoReader
 from web.uploads import write_whole
 
 SIZES = (320, 640, 1280)
@@ -19,9 +20,10 @@ QUALITY = 82
 class Thumbnails:
     """A folder of WebP pictures, by what they were made of."""
 
-    def __init__(self, folder: Path, max_pixels: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, limits: Limits, pool: DecodingPool) -> None:
         self._folder = folder
-        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
+        self._photos = PhotoReader(limits, pool)
 
     def key(self, path: Path, size: int) -> str:
         """Changes whenever the photo does; raises ImageError where the file is gone."""
@@ -48,12 +50,11 @@ class Thumbnails:
         return data
 
     def _make(self, path: Path, size: int) -> bytes:
-        try:
-            pixels = decode_photo(path.read_bytes(), self._max_pixels, size).pixels
-        except OSError:
-            raise ImageError("the photo's file cannot be read") from None
+        data = read_photo_bytes(path, self._max_bytes)
+        # A page shows many photos at once: none of them may be refused for the others.
+        with asked_by(None):
+            pixels = self._photos.read(data, size, size).pixels
         pixels.info.clear()
-        pixels.thumbnail((size, size), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         pixels.save(buffer, "WEBP", quality=QUALITY)
         return buffer.getvalue()

@@ -8,38 +8,37 @@ from __future__ import annotations
 
 import io
 import re
-import threading
 import time
 from pathlib import Path
 
 from PIL import Image
 
 from retrieval.errors import ImageError, NotFound
-from retrieval.images.decoding import content_hash, decode_photo
+from retrieval.images.decoding import content_hash
+from retrieval.images.pool import DecodingPool, Limits
+from retrieval.images.reading import PhotoReader
 
 KEPT_SECONDS = 7 * 24 * 3600
 MAX_STORED = 2_000
 LONGEST_SIDE = 1_600
 QUALITY = 90
-DECODED_AT_ONCE = 2
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Uploads:
     """A folder of uploaded photos, each under the hash of its pixels."""
 
-    def __init__(self, folder: Path, max_bytes: int, max_pixels: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, limits: Limits, pool: DecodingPool) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
-        # A file of a few kilobytes may decode to hundreds of megabytes: not many at a time.
-        self._decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
+        self._photos = PhotoReader(limits, pool)
 
     def clean(self, data: bytes) -> tuple[bytes, str]:
         """A photo as it would be kept, and its id; nothing is stored.
 
         Raises:
             ImageError: too large, or not a photo that can be read.
+            Overtime: too many photos are being read, or this one until its time is up.
         """
         if len(data) > self._max_bytes:
             raise ImageError(
@@ -47,10 +46,8 @@ class Uploads:
             )
         if not data:
             raise ImageError("the photo is empty; choose another")
-        with self._decoding:
-            pixels = decode_photo(data, self._max_pixels, LONGEST_SIDE).pixels
-            pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-            return jpeg_of(pixels), content_hash(pixels)[:32]
+        pixels = self._photos.read(data, LONGEST_SIDE, LONGEST_SIDE).pixels
+        return jpeg_of(pixels), content_hash(pixels)[:32]
 
     def add(self, data: bytes) -> str:
         """Stores a photo; the id to find it by.

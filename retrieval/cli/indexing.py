@@ -13,6 +13,7 @@ from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
 from retrieval.errors import SourceError
+from retrieval.images.kinds import told_by_kind, told_passed_over
 from retrieval.indexing.building import index_source, preview_source
 from retrieval.indexing.indexer import IndexReport
 from retrieval.indexing.rejects import REJECTS_FILE, write_rejects
@@ -94,7 +95,7 @@ def _tell(report: IndexReport, file: Path | None, *, as_json: bool) -> None:
         print_json(report.as_dict())
     else:
         _show_report(report, file)
-    if report.rejected:
+    if report.rejected or report.passed_over:
         raise click.exceptions.Exit(REJECTED)
 
 
@@ -139,15 +140,27 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     for name, value in _summary(report):
         table.add_row(name, value)
     console().print(table)
-    for folder in report.passed_over:
+    for folder in report.indexes_passed_over:
         note(f"{folder} is an index: passed over, what it keeps is no source")
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
+    if len(report.taken) > 1 or report.passed_over:
+        note(f"photos by kind: {told_by_kind(report.taken)}")
+    if report.passed_over:
+        note(told_passed_over(report.passed_over))
+    _show_notes(report.notes)
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:
         more = f"{len(report.rejects) - SHOWN_REJECTS} more"
         note(f"... and {more}" + (f", all in {file}" if file else "; --rejects FILE keeps all"))
+
+
+def _show_notes(lines: list[str]) -> None:
+    for line in lines[:SHOWN_REJECTS]:
+        note(line)
+    if len(lines) > SHOWN_REJECTS:
+        note(f"... and {len(lines) - SHOWN_REJECTS} more")
 
 
 def _summary(report: IndexReport) -> list[tuple[str, str]]:

@@ -56,6 +56,8 @@ def serve(
             port=port,
             threads=threads,
             ident=None,
+            # Looks at who is being answered, too: for who is gone no photo is decoded any more.
+            channel_request_lookahead=1,
             clear_untrusted_proxy_headers=True,
             **_proxy(trusted_proxy),
             # Else it would write a gigabyte to disk before the application could refuse it.

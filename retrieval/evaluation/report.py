@@ -12,13 +12,13 @@ from pathlib import Path
 import jinja2
 import markupsafe
 import numpy as np
-from PIL import Image
 
 from retrieval.errors import ImageError
 from retrieval.evaluation import plots
 from retrieval.evaluation.evaluating import Evaluation, ModelEvaluation
-from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
+from retrieval.images.pool import DecodingPool, Limits
+from retrieval.images.reading import PhotoReader
 
 MISSES = 20
 MISSES_A_CATEGORY = 3
@@ -27,6 +27,7 @@ THUMBNAIL = 160
 QUALITY = 80
 MAX_PIXELS = 80_000_000
 MAX_BYTES = 50_000_000
+_PHOTOS = PhotoReader(Limits(MAX_PIXELS, seconds=20, memory=2_000_000_000), DecodingPool(1))
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,9 @@ def _thumbnail(base: Path, photo: str) -> str | None:
     """A data URI; None where the file is gone by now."""
     try:
         data = read_photo_bytes(find_image(base, photo), MAX_BYTES)
-        pixels = decode_photo(data, MAX_PIXELS).pixels
+        pixels = _PHOTOS.read(data, THUMBNAIL, THUMBNAIL).pixels
     except ImageError:
         return None
-    pixels.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     pixels.save(buffer, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

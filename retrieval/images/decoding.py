@@ -5,30 +5,34 @@ Everything here is safe to call from several threads, and imports neither torch 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from retrieval.errors import ImageError, one_line
+from retrieval.images.kinds import BY_NAME, cannot_be_read
+from retrieval.images.outline import NOT_AN_IMAGE, Outline, outline_of
+from retrieval.images.raw import developed, is_raw, is_raw_tiff
+from retrieval.images.salvaging import Missing, nearly_whole
 
-# Only formats whose decoders are memory-safe readers of pixels: Pillow would hand EPS to
-# Ghostscript, and reads vector and container formats that no product photo comes in.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 WHITE = (255, 255, 255)
 
 # Pillow's own limit is one for the whole process and would speak before `max_image_pixels` does;
 # that one is checked here, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-try:  # HEIF needs a plugin (`pip install retrieval[heif]`); AVIF comes with Pillow
+# Plugins of extras; AVIF comes with Pillow.
+with contextlib.suppress(ImportError):
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-except ImportError:
-    pass
+with contextlib.suppress(ImportError):
+    import pillow_jxl  # noqa: F401 - registers itself
 
 _SRGB = ImageCms.createProfile("sRGB")
 _WIDE_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
@@ -37,18 +41,32 @@ _EIGHT_OF_SIXTEEN = np.rint(np.arange(_WIDE_MAX + 1) / 257).astype(np.uint8)
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
 
 SCALED_FROM = 4
+# A JPEG may have this many times the pixels that are allowed: it is decoded at a half, a quarter or
+# an eighth of its sides, as a phone's photo of 108 megapixels shows no more than one of 27.
+SCALED_TIMES = 4
+# By Exif's orientation: what turns the stored picture upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _TURNED = frozenset((5, 6, 7, 8))
 
 
 @dataclass(frozen=True)
 class Photo:
-    """An image that was read whole.
+    """An image that was read, whole or nearly so.
 
     Attributes:
         pixels: upright, mode RGB, on white where it was transparent.
         width, height: of the file, upright; `pixels` may be smaller.
         content_hash: hex SHA-256 of size and pixels; equal for two files that show the same.
         file_hash: hex SHA-256 of the bytes of the file.
+        incomplete: how much of it is missing, as a line; None where it is whole.
     """
 
     pixels: Image.Image
@@ -56,34 +74,47 @@ class Photo:
     height: int
     content_hash: str
     file_hash: str
+    incomplete: str | None = None
 
 
-def decode_photo(data: bytes, max_pixels: int, side: int | None = None) -> Photo:
+def decode_photo(
+    data: bytes,
+    max_pixels: int,
+    side: int | None = None,
+    *,
+    setting: str = "max_image_pixels",
+    outline: Outline | None = None,
+) -> Photo:
     """Decode an image file: first frame, upright, sRGB, transparency over white.
 
     Args:
+        max_pixels: to decode; a JPEG of up to SCALED_TIMES as many is decoded at a smaller scale.
         side: what it will be scaled to. A JPEG of over SCALED_FROM times that is decoded at a half,
             a quarter or an eighth, which costs a part of the time, and still has twice the
             side: so what a model sees of it is the same but for rounding.
+        setting: that `max_pixels` comes from, for who reads that it was too small.
+        outline: of `data`, where it is known.
 
     Raises:
-        ImageError: not one of FORMATS, over `max_pixels` (checked before decoding), truncated
-            or malformed.
+        ImageError: not of a kind that is read, over `max_pixels` (checked before decoding), made
+            of more parts than a photo is, truncated by more than its last rows, or malformed.
     """
+    outline = outline or outline_of(data)
     try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            if image.width * image.height > max_pixels:
-                raise ImageError(_too_large(image.width, image.height, max_pixels))
-            size = image.size
-            if side is not None and min(size) > SCALED_FROM * side:
-                image.draft("RGB", (2 * side, 2 * side))
-            image.load()
-            turned = _is_turned(image)
-            pixels = upright_rgb(image)
+        image, missing = _loaded(
+            data, outline, lambda other: _opened(other, outline.kind, max_pixels, side, setting)
+        )
+        size = image.size if outline.kind != "JPEG" else (outline.width, outline.height)
+        orientation = _orientation(image)
+        pixels = _to_rgb(_turn(image, orientation))
+        if missing is not None and not missing.rough:
+            pixels.paste(WHITE, mask=_turn(missing.mask, orientation))
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ImageError("not an image that can be read (JPEG, PNG, WebP, GIF, ...)") from None
+        if outline.kind == "TIFF" and is_raw_tiff(data):
+            raise ImageError(cannot_be_read(BY_NAME["RAW"])) from None
+        raise ImageError(NOT_AN_IMAGE) from None
     except MemoryError:
         raise ImageError("too large to decode in memory; make it smaller") from None
     except Exception as error:
@@ -91,14 +122,61 @@ def decode_photo(data: bytes, max_pixels: int, side: int | None = None) -> Photo
         raise ImageError(
             f"truncated or damaged ({one_line(error, 200)}); export it again"
         ) from None
-    width, height = reversed(size) if turned else size
+    width, height = reversed(size) if orientation in _TURNED else size
     file_hash = hashlib.sha256(data).hexdigest()
-    return Photo(pixels, width, height, content_hash(pixels), file_hash)
+    incomplete = missing.told(size[1]) if missing is not None else None
+    return Photo(pixels, width, height, content_hash(pixels), file_hash, incomplete)
+
+
+def scale_of(width: int, height: int, max_pixels: int, side: int | None) -> int:
+    """By how much a JPEG of this size is decoded smaller: 1, 2, 4 or 8."""
+    scale = 1
+    if side is not None and min(width, height) > SCALED_FROM * side:
+        fits = min(width // (2 * side), height // (2 * side))
+        scale = next(factor for factor in (8, 4, 2, 1) if fits >= factor)
+    while scale < 8 and -(-width // scale) * -(-height // scale) > max_pixels:
+        scale *= 2
+    return scale
+
+
+def _opened(data: bytes, kind: str, max_pixels: int, side: int | None, setting: str) -> Image.Image:
+    """An image whose header was read, set to be decoded at the scale that is wanted."""
+    if kind in ("RAW", "TIFF") and is_raw(data):
+        image = developed(data)
+    elif not BY_NAME[kind].is_read:
+        raise ImageError(cannot_be_read(BY_NAME[kind]))
+    else:
+        Image.init()
+        image = Image.open(io.BytesIO(data), formats=BY_NAME[kind].formats)
+    width, height = image.size
+    scalable = image.format in ("JPEG", "MPO")
+    if width * height > max_pixels * (SCALED_TIMES if scalable else 1):
+        raise ImageError(_too_large(width, height, max_pixels, setting, scalable))
+    scale = scale_of(width, height, max_pixels, side) if scalable else 1
+    if scale > 1:
+        image.draft("RGB", (width // scale, height // scale))
+    return image
+
+
+def _loaded(
+    data: bytes, outline: Outline, opened: Callable[[bytes], Image.Image]
+) -> tuple[Image.Image, Missing | None]:
+    try:
+        image = opened(data)
+        image.load()
+    except (ImageError, MemoryError):
+        raise
+    except Exception:
+        salvaged = nearly_whole(data, outline, opened)
+        if salvaged is None:
+            raise
+        return salvaged
+    return image, None
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """A loaded picture as it is meant to be seen: upright, sRGB, transparency over white."""
-    return _to_rgb(_turn_upright(image))
+    return _to_rgb(_turn(image, _orientation(image)))
 
 
 def content_hash(pixels: Image.Image) -> str:
@@ -108,11 +186,6 @@ def content_hash(pixels: Image.Image) -> str:
     return digest.hexdigest()
 
 
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -120,19 +193,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _is_turned(image: Image.Image) -> bool:
-    """Whether upright, width and height change places."""
-    return _orientation(image) in _TURNED
-
-
-def _turn_upright(image: Image.Image) -> Image.Image:
-    if _orientation(image) == 1:
-        return image  # Pillow would copy it
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # Broken EXIF is common and says nothing about the pixels: show them as they lie.
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    # Pillow's own way would write the Exif block anew, which may be made to take long.
+    method = _UPRIGHT.get(orientation)
+    if method is None:
         return image
+    turned = image.transpose(method)
+    turned.info = image.info
+    return turned
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -187,8 +255,9 @@ def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     return image.convert("RGB") if image.mode != "RGB" else image
 
 
-def _too_large(width: int, height: int, max_pixels: int) -> str:
+def _too_large(width: int, height: int, max_pixels: int, setting: str, scalable: bool) -> str:
+    most = max_pixels * (SCALED_TIMES if scalable else 1)
     return (
-        f"{width} x {height} pixels, more than the {max_pixels:,} allowed; "
-        "make it smaller or raise max_image_pixels"
+        f"{width} x {height} pixels, more than the {most:,} allowed; "
+        f"make it smaller or raise {setting}"
     )

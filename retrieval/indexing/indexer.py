@@ -21,6 +21,7 @@ from retrieval.common.text import text_hash
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
+from retrieval.images.kinds import told_passed_over
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.indexing.publishing import publish
 from retrieval.indexing.unreachable import check_lost_photos, check_photos_are_named, hidden_by
@@ -47,7 +48,10 @@ class IndexReport:
         photos_unreachable: photos of the source that cannot be read today; what is known of them
             is kept.
         rejected: rows, photos and cells that were left out; see `rejects`.
-        passed_over: folders of the source that are an index.
+        indexes_passed_over: folders of the source that are an index.
+        incomplete: photos that were read, but for a few of their rows; see `notes`.
+        taken, passed_over: pictures of a folder by suffix: those that were looked at, and those
+            of kinds that are not read here.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
     """
@@ -70,11 +74,16 @@ class IndexReport:
     generation: int | None = None
     adapted: bool = False
     dry_run: bool = False
-    passed_over: list[str] = field(default_factory=list)
+    indexes_passed_over: list[str] = field(default_factory=list)
+    incomplete: int = 0
+    taken: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "rejects"}
+        lists = ("rejects", "notes")
+        return {name: value for name, value in vars(self).items() if name not in lists}
 
 
 class Indexer:
@@ -129,7 +138,9 @@ class Indexer:
                     task.advance()
                     tally.preview(item)
             tally.hide(source, catalog)
-            return tally.previewed(catalog, prune)
+            report = tally.previewed(catalog, prune)
+            report.taken, report.passed_over = dict(source.taken), dict(source.passed_over)
+            return report
 
 
 def encoder_info(encoder: Encoder, base: Path) -> EncoderInfo:
@@ -139,6 +150,8 @@ def encoder_info(encoder: Encoder, base: Path) -> EncoderInfo:
 
 
 def _none_usable(report: IndexReport) -> str:
+    if report.passed_over and not report.rejects:
+        return f"no usable row ({told_passed_over(report.passed_over)})"
     if not report.rejects:
         return "no usable row: it has none at all"
     first = report.rejects[0]
@@ -184,6 +197,7 @@ class _Run:
                     self._take(item)
             self._commit()
         self._tally.hide(source, self._catalog)
+        report.taken, report.passed_over = dict(source.taken), dict(source.passed_over)
         if not self._tally.usable:
             raise SourceError(f"{source.path} has {_none_usable(report)}; nothing was changed")
         if prune and not self._tally.nameless:
@@ -346,6 +360,9 @@ class _Tally:
     def add_rejects(self, item: Prepared | Reject) -> None:
         rejects = [item] if isinstance(item, Reject) else item.rejects
         self.report.rejects += rejects
+        if isinstance(item, Prepared):
+            self.report.notes += item.notes
+            self.report.incomplete += len(item.notes)
         self.report.rejected += len(rejects)
 
     def hide(self, source: Source, catalog: Catalog | None) -> None:
@@ -356,7 +373,7 @@ class _Tally:
         self.report.photos_unreachable += hidden.photos
         self.report.rejects += hidden.rejects
         self.report.rejected += len(hidden.rejects)
-        self.report.passed_over = [str(folder) for folder in source.passed_over]
+        self.report.indexes_passed_over = [str(folder) for folder in source.indexes_passed_over]
 
     def why_not_pruned(self) -> Reject:
         reason = (

@@ -21,8 +21,9 @@ from pathlib import Path
 from retrieval.common.text import is_unicode, text_hash
 from retrieval.encoders.base import Encoder, ModelInput
 from retrieval.errors import ImageError
-from retrieval.images.decoding import decode_photo
 from retrieval.images.files import find_image, read_photo_bytes
+from retrieval.images.pool import DecodingPool
+from retrieval.images.reading import PhotoReader, limits_of_the_user
 from retrieval.images.spelling import spellings
 from retrieval.indexing.unreachable import as_before, out_of_reach
 from retrieval.settings import Settings
@@ -44,6 +45,7 @@ class Prepared:
         images: its photos: those that could be read, and those that could be before.
         inputs: content hash -> the model's input, for photos that were decoded.
         rejects: what of it was left out.
+        notes: what is to be known of photos that were taken.
         touched: it is new, or its content differs from what is stored.
         decoded: photos that had to be decoded, as no vector of them is known.
         new_texts: texts that no vector is known of.
@@ -58,6 +60,7 @@ class Prepared:
     images: tuple[StoredImage, ...]
     inputs: dict[str, ModelInput]
     rejects: tuple[Reject, ...]
+    notes: tuple[str, ...]
     touched: bool
     decoded: int
     new_texts: int
@@ -92,6 +95,8 @@ class SourceReader:
         self._settings = settings
         self._encoder = encoder
         self._side = encoder.image_size if encoder else side
+        self._processes = DecodingPool(settings.decode_workers)
+        self._photos = PhotoReader(limits_of_the_user(settings), self._processes)
 
     def stream(
         self,
@@ -121,7 +126,9 @@ class SourceReader:
                 yield _result(pending.popleft())
         finally:
             # Without this a Ctrl-C would wait for every photo that is still queued.
+            self._processes.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            self._processes.close()
 
     def prepare(self, record: ProductRecord, stored: StoredProduct | None) -> Prepared:
         known = [image for image in stored.images if image.has_vector] if stored else []
@@ -132,10 +139,11 @@ class SourceReader:
         decoded = unreachable = 0
         without_vector: list[StoredImage] = []
         rejects = list(record.rejects)
+        notes: list[str] = []
         for written in record.images:
             path = find_image(record.base, written)
             try:
-                image, square = self._look_at(path, by_path, by_file)
+                image, square, incomplete = self._look_at(path, by_path, by_file)
             except ImageError as error:
                 before = self._before(record.base, written, stored)
                 kept = "; it is kept as it was" if before and before.has_vector else ""
@@ -149,6 +157,8 @@ class SourceReader:
                         without_vector.append(before)
                 continue
             images.append(image)
+            if incomplete:
+                notes.append(f"{record.key}, image {written[:200]!r}: {incomplete}")
             decoded += not any(image.content_hash == earlier.content_hash for earlier in known)
             if square is not None:
                 inputs[image.content_hash] = square
@@ -161,6 +171,7 @@ class SourceReader:
             images=tuple(images),
             inputs=inputs,
             rejects=tuple(rejects),
+            notes=tuple(notes),
             touched=touched,
             decoded=decoded,
             new_texts=_new_texts(record, stored),
@@ -175,7 +186,8 @@ class SourceReader:
         path: Path,
         by_path: dict[str, StoredImage],
         by_file: dict[str, StoredImage],
-    ) -> tuple[StoredImage, ModelInput | None]:
+    ) -> tuple[StoredImage, ModelInput | None, str | None]:
+        """A photo as it is stored, the model's input where it was decoded, what it lacks."""
         relative = self._relative(path)
         known = by_path.get(relative)
         seen_at = time.time_ns()
@@ -186,15 +198,16 @@ class SourceReader:
         if known and known.has_vector and status:
             same = (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
             if same and known.mtime_ns != 0:
-                return known, None
+                return known, None, None
         data = read_photo_bytes(path, self._settings.max_image_bytes)
         # Time 0 never equals a file's: a racy file is read again next time.
         changed = status.st_mtime_ns if status else 0
         mtime_ns = 0 if seen_at - changed < RACY_NS else changed
         same_bytes = by_file.get(_file_hash(data)) if by_file else None
         if same_bytes is not None and same_bytes.has_vector:
-            return replace(same_bytes, path=relative, size=len(data), mtime_ns=mtime_ns), None
-        photo = decode_photo(data, self._settings.max_image_pixels, self._side)
+            moved = replace(same_bytes, path=relative, size=len(data), mtime_ns=mtime_ns)
+            return moved, None, None
+        photo = self._photos.read(data, self._side)
         image = StoredImage(
             path=relative,
             content_hash=photo.content_hash,
@@ -205,7 +218,8 @@ class SourceReader:
             height=photo.height,
             has_vector=True,  # by the time it is stored
         )
-        return image, self._encoder.prepare(photo.pixels) if self._encoder else None
+        square = self._encoder.prepare(photo.pixels) if self._encoder else None
+        return image, square, photo.incomplete
 
     def _before(self, base: Path, written: str, stored: StoredProduct | None) -> StoredImage | None:
         """What is stored of a photo that cannot be read."""

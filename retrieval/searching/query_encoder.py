@@ -9,11 +9,16 @@ from retrieval.encoders import Encoder, ModelInput, load_encoder, name_from_here
 from retrieval.encoders.adapter import AdaptedEncoder
 from retrieval.encoders.batching import Counts, JoiningEncoder
 from retrieval.errors import ImageError, IndexMismatch
-from retrieval.images.decoding import decode_photo, upright_rgb
+from retrieval.images.decoding import upright_rgb
 from retrieval.images.files import read_photo_bytes
+from retrieval.images.pool import DecodingPool
+from retrieval.images.reading import PhotoReader, limits_of_the_user
 from retrieval.searching.query import ImageInput
 from retrieval.settings import Settings
 from retrieval.storage.base import Generation
+
+# Of those that are large or unusual.
+PHOTOS_AT_ONCE = 2
 
 
 class QueryEncoder:
@@ -23,6 +28,7 @@ class QueryEncoder:
         """`base` is what folders of models are told from."""
         self._base = base
         self._settings = settings
+        self._reader = PhotoReader(limits_of_the_user(settings), DecodingPool(PHOTOS_AT_ONCE))
         self._encoder: Encoder | None = None
         self._loaded: tuple[str, str, JoiningEncoder] | None = None
         self._lock = threading.Lock()
@@ -77,5 +83,4 @@ class QueryEncoder:
         return encoder.prepare(upright_rgb(photo))
 
     def _decoded(self, data: bytes, encoder: Encoder) -> ModelInput:
-        limit = self._settings.max_image_pixels
-        return encoder.prepare(decode_photo(data, limit, encoder.image_size).pixels)
+        return encoder.prepare(self._reader.read(data, encoder.image_size).pixels)

@@ -105,7 +105,7 @@ class Source:
         self._reader = RowReader(mapping, self._base, limit)
 
     @property
-    def passed_over(self) -> list[Path]:
+    def indexes_passed_over(self) -> list[Path]:
         """Folders below it that are an index, and no source; known once it was read."""
         return list(self._table.walk.indexes) if isinstance(self._table, ImageFolder) else []
 
@@ -123,6 +123,16 @@ class Source:
             for folder, reason in sorted(reasons.items())
             if (name := folder.relative_to(self.path).as_posix()) != "."
         ]
+
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """Of a folder: its photos by suffix, once it was read."""
+        return self._table.walk.taken if isinstance(self._table, ImageFolder) else {}
+
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """Of a folder: pictures of kinds that are not read, by suffix, once it was read."""
+        return self._table.walk.passed_over if isinstance(self._table, ImageFolder) else {}
 
     def count(self) -> int:
         """The number of rows, good or not."""

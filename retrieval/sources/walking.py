@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.errors import SourceError
 from retrieval.images.files import SUFFIXES
+from retrieval.images.kinds import passed_over_suffixes
 
 # Folders that programs keep for themselves: thumbnails, versions, what was thrown away. By whom:
 # Windows, macOS, Linux desktops; then makers of shared disks, programs that keep files in step,
@@ -46,6 +48,7 @@ class Walk:
         empty: folders with nothing in them, as is one whose disk is not mounted.
         elsewhere: links to folders that are walked by another path.
         indexes: folders that belong to an index.
+        taken, passed_over: by suffix, the photos, and the pictures of kinds that are not read.
     """
 
     root: Path
@@ -53,6 +56,8 @@ class Walk:
     empty: list[Path] = field(default_factory=list)
     elsewhere: list[Path] = field(default_factory=list)
     indexes: list[Path] = field(default_factory=list)
+    taken: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     def photos(self) -> Iterator[Path]:
         """Paths of photos: of each folder its own, then those of the folders in it, by name.
@@ -62,6 +67,8 @@ class Walk:
         """
         for kept in (self.unread, self.empty, self.elsewhere, self.indexes):
             kept.clear()
+        self.taken.clear()
+        self.passed_over.clear()
         self._home = Path(os.path.realpath(self.root))
         if _part_of_index(self._home) is not None:
             raise SourceError(f"{self.root} is part of an index, and no source; give your photos")
@@ -96,6 +103,11 @@ class Walk:
                     folders.append(path)
             elif is_photo(entry.name):
                 files.append(path)
+                self.taken[path.suffix.lower()] += 1
+            elif entry.name.startswith("._"):
+                continue
+            elif path.suffix.lower() in passed_over_suffixes():
+                self.passed_over[path.suffix.lower()] += 1
             elif kind == "nothing" and entry.is_symlink():
                 self.unread[path] = "is a link to nothing; mount what it leads to, or remove it"
         return files, folders

@@ -189,14 +189,6 @@ def _renamed() -> list[ImageCase]:
         pdf__jpg=_bytes(b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"),
         zip__jpg=_bytes(b"PK\x05\x06" + b"\0" * 18),
         elf__jpg=_bytes(b"\x7fELF\x02\x01\x01" + b"\0" * 57),
-        ico__png=_saved("ICO"),
-        tga__jpg=_saved("TGA"),
-        pcx__jpg=_saved("PCX"),
-        ppm__jpg=_saved("PPM"),
-        jpeg2000__jpg=_saved("JPEG2000"),
-        psd__jpg=_bytes(
-            b"8BPS\0\1" + b"\0" * 6 + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + b"\0" * 99
-        ),
         xbm__jpg=_bytes(b"#define x_width 8\n#define x_height 1\nstatic char x_bits[] = {0xff};\n"),
         nul__jpg=_bytes(b"\0" * 4_096),
         random__jpg=_random_bytes(b""),
@@ -247,6 +239,9 @@ def _damaged() -> list[ImageCase]:
         no_such_compression__bmp=_bytes(bmp(8, 8, compression=77)),
         wrong_length__webp=_bytes(b"RIFF" + struct.pack("<I", 9) + noise("WEBP")[8:]),
         wrong_chunk__webp=_bytes(noise("WEBP").replace(b"VP8 ", b"VP9 ")),
+        nothing_in_it__psd=_bytes(
+            b"8BPS\0\1" + b"\0" * 6 + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + b"\0" * 99
+        ),
     ) + _bad(
         DAMAGED,
         "the pixels cannot be had",
@@ -380,6 +375,14 @@ def _good() -> list[ImageCase]:
         "with alpha.webp": _rgba("WEBP"),
         "upside down.bmp": _saved("BMP"),
         "png named.jpg": _saved("PNG"),
+        "jpeg2000 named.jpg": _saved("JPEG2000"),
+        "targa named.png": _saved("TGA"),
+        "netpbm.ppm": _saved("PPM"),
+        "paintbrush.pcx": _saved("PCX"),
+        "icon.ico": _saved("ICO", sizes=[(64, 48)]),
+        "without its end mark.jpg": lambda path: path.write_bytes(
+            encoded(photo(path.name), "JPEG")[:-2]
+        ),
         "UPPER CASE.JPG": _saved("JPEG"),
         ".hidden.png": _saved("PNG"),
         ".hidden folder/inside.png": _saved("PNG"),

@@ -98,7 +98,7 @@ def test_what_visitors_sent_to_an_index_is_no_product(
     index = make(shop / "indexes" / "any")
     keys, source = read(shop)
     assert keys == ["mug.jpg", "generations/grandmother.jpg"]
-    assert [folder.name for folder in source.passed_over] == [index.name], "and it is said"
+    assert [folder.name for folder in source.indexes_passed_over] == [index.name], "and it is said"
 
 
 def test_an_index_in_the_folder_of_the_photos_themselves(tmp_path: Path) -> None:
