@@ -113,6 +113,8 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     console().print(table)
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
+    for line in report.notes:
+        note(line)
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:

@@ -21,6 +21,7 @@ from retrieval.common.text import text_hash
 from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
+from retrieval.indexing.calibration import unmeasured
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
@@ -46,6 +47,7 @@ class IndexReport:
         rejected: rows, photos and cells that were left out; see `rejects`.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
+        notes: what could not be learnt from the catalog, and so is left out; a line each.
     """
 
     model: str
@@ -65,6 +67,7 @@ class IndexReport:
     generation: int | None = None
     adapted: bool = False
     dry_run: bool = False
+    notes: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -186,6 +189,7 @@ class _Run:
         report.texts = counts["texts"]
         report.generation = manifest.generation
         report.adapted = manifest.adapter
+        report.notes = unmeasured(manifest)
         report.seconds = round(time.perf_counter() - started, 3)
         report.images_per_second = round(self._embedded_images / max(encoding, 1e-9), 1)
         return report

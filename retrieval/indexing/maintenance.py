@@ -10,6 +10,7 @@ from typing import Any
 
 from retrieval.common.progress import Progress
 from retrieval.errors import CatalogError, IndexMissing
+from retrieval.indexing.calibration import unmeasured
 from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
 from retrieval.storage import open_storage
@@ -18,7 +19,10 @@ from retrieval.storage.entities import GenerationState, Problem
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What `rebuild` published; `recall` is at 20, against exact search, the worst measured."""
+    """What `rebuild` published; `recall` is at 20, against exact search, the worst measured.
+
+    `notes` says what could not be learnt from the catalog, and so is left out.
+    """
 
     products: int
     vectors: int
@@ -26,9 +30,10 @@ class RebuildReport:
     recall: float
     seconds: float
     generation: int
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "notes"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
         recall=manifest.recall,
         seconds=round(time.perf_counter() - started, 3),
         generation=manifest.generation,
+        notes=tuple(unmeasured(manifest)),
     )
 
 

@@ -203,6 +203,9 @@ class Gallery:
                 np.concatenate([places, np.minimum(scores, lowest)]),
                 order,
             )
+            if not len(places) and not whole:  # cells that held nothing: more may
+                fetch *= 4
+                continue
             # What ties with the last may have more that tie, which the index did not give.
             sure = len(places) if whole else int(np.searchsorted(-places, -places[-1]))
             if lowest < np.inf or whole or self._begins(ranking.positions[:sure]):

@@ -191,6 +191,11 @@ def _write_rows(
     ids, owners = np.empty(count, np.int64), np.empty(count, np.int64)
     filled = 0
     for part_ids, part_owners, stored, _ in catalog.stored_rows(modality, encoder.fingerprint):
+        if not np.isfinite(stored).all():  # FAISS ends with an error of its own, or learns nothing
+            raise CatalogError(
+                f"stored vectors of {modality} hold values that are no numbers; "
+                "run `retrieval verify --repair`, then `retrieval index SOURCE`"
+            )
         part = slice(filled, filled + len(part_ids))
         ids[part], owners[part] = part_ids, part_owners
         vectors[part] = stored if adapter is None else adapter.apply(modality, stored)
@@ -231,7 +236,7 @@ def _write_index(
         recall = tune(index, rows.vectors, rows.ids, queries, goal)
     index.save(files.index)
     return GalleryEntry(
-        count, kind, index.search_effort, recall.by_query, index.rescore_depth, built, changed
+        count, index.kind, index.search_effort, recall.by_query, index.rescore_depth, built, changed
     )
 
 
