@@ -60,6 +60,13 @@ class Generation(ABC):
     def manifest(self) -> Manifest:
         """Number, fingerprint, model, fit, counts, calibration, index and recall a modality."""
 
+    def check(self, *, thorough: bool = False) -> None:  # noqa: B027 - an engine may know of none
+        """Raises IndexDamaged where what is stored was found damaged since it was opened.
+
+        Args:
+            thorough: read all of it now; for telling damage from another fault.
+        """
+
     @abstractmethod
     def adapter(self) -> Adapter | None:
         """What its vectors went through, and queries must."""

@@ -165,11 +165,13 @@ class Problem:
         text: one line, with what to do.
         derived: deriving the generation again mends it.
         vector_id: the stored vector that is at fault, if one is.
+        of_truth: the truth may be at fault, and the generation right.
     """
 
     text: str
     derived: bool = False
     vector_id: int | None = None
+    of_truth: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,9 @@ class FolderStorage(Storage):
         return live_manifest(self._folders)
 
     def current(self) -> FolderGeneration:
-        return self._following().get()
+        generation = self._following().get()
+        generation.check()
+        return generation
 
     def newer(self, than: Generation) -> FolderGeneration | None:
         return self._following().newer(than)

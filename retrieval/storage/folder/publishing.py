@@ -41,14 +41,17 @@ from retrieval.storage.folder.ann_updating import LiveIndex, update_index
 from retrieval.storage.folder.catalog_reading import CatalogReader
 from retrieval.storage.folder.database import catalog_path, checkpoint
 from retrieval.storage.folder.gallery import GalleryFiles
-from retrieval.storage.folder.generation import EXTRA, FolderGeneration, read_map, write_map
-from retrieval.storage.folder.generation_folders import (
-    ADAPTER,
-    Generations,
-    live_manifest,
-    sha256_of,
+from retrieval.storage.folder.generation import (
+    EXTRA,
+    MAP_IDS_FILE,
+    MAP_PLACES_FILE,
+    FolderGeneration,
+    read_map,
+    write_map,
 )
+from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, write_snapshot
+from retrieval.storage.folder.verifying import refuse_damage
 
 
 class FolderDraft(FolderGeneration, Draft):
@@ -107,6 +110,7 @@ def drafted(
             f"nothing was indexed in {catalog.index} yet; run `retrieval index SOURCE`"
         )
     checkpoint(catalog.engine)
+    refuse_damage(catalog)
     revision = catalog.revision()
     adapter = catalog.adapter(encoder.fingerprint)
     generations = Generations(catalog.index)
@@ -165,20 +169,15 @@ def _live(generations: Generations) -> Manifest | None:
 def _before(generations: Generations, live: Manifest, modality: Modality) -> LiveIndex | None:
     """The live gallery; None where its files are not as they were written."""
     files = GalleryFiles(generations.folder(live.generation), modality)
-    for path in (files.index, files.ids):
-        try:
-            if sha256_of(path) != live.files[path.name]["sha256"]:
-                return None
-        except (OSError, KeyError):
-            return None
+    if not generations.are_whole(live, (files.index.name, files.ids.name)):
+        return None
     return LiveIndex(files, live.galleries[modality])
 
 
 def _map_before(generations: Generations, live: Manifest | None) -> CatalogMap | None:
-    try:
-        return None if live is None else read_map(generations.folder(live.generation))
-    except (OSError, ValueError):
+    if live is None or not generations.are_whole(live, (MAP_IDS_FILE, MAP_PLACES_FILE)):
         return None
+    return read_map(generations.folder(live.generation))
 
 
 def _write_rows(

@@ -54,6 +54,7 @@ _WEIGHTS = {field.name: field.weight for field in PRODUCT_FIELDS if field.weight
 # The column of the id is called `key`, as `id` is that of the primary key.
 WORD_COLUMNS = ("key", *(name for name in _WEIGHTS if name != "id"), ATTRIBUTES)
 WORD_WEIGHTS = (*_WEIGHTS.values(), 1.5)
+_CARDS = select(*(c for c in ProductRow.__table__.c if c.name not in ("row_hash", "checksum")))
 _TABLES = [Base.metadata.tables[name] for name in ("product", "image", "text")]
 
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite to answer it.
@@ -94,7 +95,7 @@ def write_snapshot(catalog: Path, target: Path) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("ATTACH DATABASE ? AS source", (str(catalog),))
         for table in _TABLES:
-            columns = ", ".join(column.name for column in table.columns)
+            columns = ", ".join(c.name for c in table.columns if c.name != "checksum")
             connection.execute(
                 f"INSERT INTO main.{table.name} ({columns}) "
                 f"SELECT {columns} FROM source.{table.name} ORDER BY id"
@@ -250,8 +251,8 @@ class Snapshot:
             for ids in in_chunks(list(product_ids)):
                 images = _image_rows(connection, ids)
                 texts = _text_rows(connection, ids)
-                for row in connection.execute(select(ProductRow).where(ProductRow.id.in_(ids))):
-                    values = {k: v for k, v in row._mapping.items() if k != "row_hash"}
+                for row in connection.execute(_CARDS.where(ProductRow.id.in_(ids))):
+                    values = dict(row._mapping)
                     cards[row.id] = Card(
                         **values,
                         images=tuple(images.get(row.id, ())),
