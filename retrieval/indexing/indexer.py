@@ -266,6 +266,8 @@ class _Run:
         with contextlib.suppress(IndexMissing, IndexDamaged):
             live = self._storage.live_manifest()
             if live.revision == self._catalog.revision():
+                # Nothing to publish, which would do it: a run that was killed left it behind.
+                self._catalog.clean_up()
                 return live
         # Whatever this run did itself: the one that replaced them may have been killed.
         self._catalog.drop_unused_vectors()

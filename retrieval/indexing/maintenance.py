@@ -108,8 +108,7 @@ def list_generations(settings: Settings) -> dict[str, Any]:
 def rolled_back_to(settings: Settings) -> int | None:
     """The live generation, where a later one was rolled back from; else None."""
     states = open_storage(settings.index, settings).generations()
-    live = _live(states)
-    return live if live is not None and live < states[-1].number else None
+    return next((state.number for state in states if state.rolled_back), None)
 
 
 def rollback(settings: Settings, number: int | None = None) -> int:

@@ -330,6 +330,10 @@ class Catalog(ABC):
     def drop_unused_vectors(self) -> int:
         """Drops the vectors that no photo and no text has any more; how many."""
 
+    def clean_up(self) -> int:
+        """Removes what killed runs left behind; how many things. Needs `Storage.writing`."""
+        return 0
+
     @abstractmethod
     def verify(self, progress: Progress) -> list[Problem]:
         """What does not fit within the truth, and between it and the live generation."""

@@ -128,12 +128,16 @@ class Manifest:
 
 @dataclass(frozen=True)
 class GenerationState:
-    """A published generation as a list shows it; `problem` is one line where it is not whole."""
+    """A published generation as a list shows it; `problem` is one line where it is not whole.
+
+    `rolled_back` is of the live one, where somebody went back to it from a later one.
+    """
 
     number: int
     live: bool
     manifest: Manifest | None
     problem: str | None = None
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from retrieval.errors import IndexDamaged, IndexMissing
@@ -74,11 +75,12 @@ class FolderStorage(Storage):
 
     def generations(self) -> list[GenerationState]:
         try:
-            live = self._folders.current()
+            live, rolled_back = self._folders.current(), self._folders.rolled_back_to()
         except IndexDamaged:
-            live = None
+            live = rolled_back = None
         numbers = {*self._folders.numbers(), *([] if live is None else [live])}
-        return [self._state(number, live) for number in sorted(numbers)]
+        states = [self._state(number, live) for number in sorted(numbers)]
+        return [replace(state, rolled_back=state.number == rolled_back) for state in states]
 
     def _state(self, number: int, live: int | None) -> GenerationState:
         try:

@@ -240,6 +240,9 @@ class FolderCatalog(CatalogReader, Catalog):
         with self._writing() as connection:
             return connection.execute(delete(Vector).where(~used)).rowcount
 
+    def clean_up(self) -> int:
+        return Generations(self.index).clean_up()
+
     def verify(self, progress: Progress) -> list[Problem]:
         with progress.task("checking the catalog"):
             problems = check_catalog(self)
@@ -264,7 +267,7 @@ class FolderCatalog(CatalogReader, Catalog):
         with self._writing() as connection:
             done += repair_rows(connection, self.index)
             done += repair_vectors(connection, self.index, bad_vectors)
-        if Generations(self.index).clean_up():
+        if self.clean_up():
             done.append("removed what a killed run had left behind")
         return done
 

@@ -24,6 +24,7 @@ from retrieval.storage.folder.database import catalog_path
 MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
 CURRENT = "CURRENT"
+ROLLED_BACK = ".rolled-back"
 GENERATIONS = "generations"
 CHECKSUM = "checksum"
 _NOT_SUMMED = (CHECKSUM, "fingerprint")
@@ -175,11 +176,34 @@ class Generations:
         if number not in self.numbers():
             have = ", ".join(map(str, self.numbers())) or "none"
             raise NotFound(f"there is no generation {number}; there are: {have}")
-        partial = self.index / f".{CURRENT}.partial"
-        partial.write_text(f"{number}\n", "ascii")
-        _sync(partial)
-        partial.replace(self.index / CURRENT)
+        mark = self.index / ROLLED_BACK
+        if number < self.numbers()[-1]:
+            _replace(mark, f"{number}\n")
+            _replace(self.index / CURRENT, f"{number}\n")
+        else:
+            _replace(self.index / CURRENT, f"{number}\n")
+            mark.unlink(missing_ok=True)
         _sync(self.index)
+
+    def rolled_back_to(self) -> int | None:
+        """The live generation, where somebody went back to it from a later one; else None.
+
+        A later one is there, too, where a run was killed just before it went live: that is no
+        rollback, and the next run goes on. Earlier versions left no mark: there CURRENT is older
+        than what a killed run wrote, and newer than what was rolled back from.
+        """
+        live, numbers = self.current(), self.numbers()
+        if live is None or not numbers or live >= numbers[-1]:
+            return None
+        try:
+            marked = (self.index / ROLLED_BACK).read_text("ascii", errors="replace").strip()
+            return live if marked == str(live) else None
+        except OSError:
+            later = self.folder(numbers[-1]) / MANIFEST
+        with contextlib.suppress(OSError):
+            if (self.index / CURRENT).stat().st_mtime_ns < later.stat().st_mtime_ns:
+                return None
+        return live
 
     def drop_old(self, keep: int) -> list[int]:
         """Removes all but the newest `keep` generations and the live one; returns the numbers."""
@@ -249,6 +273,13 @@ def live_manifest(generations: Generations) -> Manifest:
     manifest = generations.manifest(number)
     generations.check_sizes(manifest)
     return manifest
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name.removeprefix('.')}.partial")
+    partial.write_text(text, "ascii")
+    _sync(partial)
+    partial.replace(path)
 
 
 def sha256_of(path: Path) -> str:

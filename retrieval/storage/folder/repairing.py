@@ -173,10 +173,8 @@ def repair_vectors(connection: Connection, index: Path, wrong: Sequence[int]) ->
             )
             for row in connection.execute(query).all():
                 good = next(filter(None, (_good_vector(copy, row) for copy in copies)), None)
-                unhurt = (
-                    good == row.data and vector_checksum(row.content_hash, good) == row.checksum
-                )
-                if good is None or unhurt:  # so it was made: by a model that gave no direction
+                as_made = row.checksum == vector_checksum(row.content_hash, row.data)
+                if good is None or as_made:  # a model made it so, without a direction
                     connection.execute(delete(Vector).where(Vector.id == row.id))
                     dropped += 1
                 else:

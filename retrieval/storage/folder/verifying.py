@@ -192,7 +192,7 @@ def check_generation(catalog: CatalogReader) -> list[Problem]:
     for name in damaged:
         text_ = f"{name} of generation {manifest.generation} is not as it was written"
         problems.append(Problem(f"{text_}; run `retrieval verify --repair`", derived=True))
-    if damaged or manifest.generation < max(generations.numbers()):
+    if damaged or generations.rolled_back_to() is not None:
         return problems  # rolled back: it is meant to differ from the catalog
     try:
         return [*problems, *_compare(generations, manifest, catalog)]
