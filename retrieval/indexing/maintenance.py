@@ -87,7 +87,10 @@ def verify(settings: Settings, progress: Progress, *, repair: bool = False) -> V
         IndexMissing: there is no index.
         IndexLocked: another process writes to it.
     """
-    with open_storage(settings.index, settings).writing() as catalog:
+    storage = open_storage(settings.index, settings)
+    # One that cannot be written to is looked at all the same: nobody else writes to it either.
+    reads = storage.exists() and not storage.can_write() and not repair
+    with storage.reading() if reads else storage.writing() as catalog:
         problems = catalog.verify(progress)
         if not problems or not repair:
             return VerifyReport(tuple(problems))

@@ -395,6 +395,10 @@ class Storage(ABC):
     def writing(self, *, create: bool = False) -> AbstractContextManager[Catalog]:
         """The truth while nobody else may write; raises IndexLocked, IndexMissing."""
 
+    def can_write(self) -> bool:
+        """Whether `writing` may be asked for here; else the truth can be read alone."""
+        return True
+
     @abstractmethod
     def generations(self) -> list[GenerationState]:
         """Ascending."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.errors import IndexDamaged, IndexMissing
+from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.settings import Settings
 from retrieval.storage.base import Generation, Storage
 from retrieval.storage.entities import GenerationState, Manifest
 from retrieval.storage.folder.catalog import FolderCatalog
-from retrieval.storage.folder.database import catalog_path
+from retrieval.storage.folder.database import can_write, catalog_path
 from retrieval.storage.folder.generation import FolderGeneration, LiveGeneration
 from retrieval.storage.folder.generation_folders import Generations, live_manifest
 from retrieval.storage.folder.lock import writing
@@ -64,11 +64,19 @@ class FolderStorage(Storage):
     def writing(self, *, create: bool = False) -> Iterator[FolderCatalog]:
         if not (create or self.exists()):
             raise self._missing()
+        if self.base.exists() and not self.can_write():
+            raise CatalogError(
+                f"{self.base} cannot be written to here; see to its permissions, or copy it to "
+                "where it can be"
+            )
         with (
             writing(self.base, self._settings.lock_timeout),
             contextlib.closing(FolderCatalog(self.base, self._settings)) as catalog,
         ):
             yield catalog
+
+    def can_write(self) -> bool:
+        return can_write(self.base)
 
     def _missing(self) -> IndexMissing:
         return IndexMissing(f"there is no index in {self.base}; run `retrieval index SOURCE`")

@@ -15,6 +15,7 @@ from retrieval.common.adapter import Adapter
 from retrieval.common.products import ProductRecord
 from retrieval.common.progress import Progress
 from retrieval.common.vectors import Vectors, from_blobs, to_blob
+from retrieval.errors import DiskFull
 from retrieval.storage.base import Catalog
 from retrieval.storage.entities import (
     EncoderInfo,
@@ -40,6 +41,7 @@ from retrieval.storage.folder.checksums import (
     unchecked,
 )
 from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.folder.disk import is_of_full_disk
 from retrieval.storage.folder.generation_folders import Generations
 from retrieval.storage.folder.publishing import FolderDraft, drafted
 from retrieval.storage.folder.repairing import repair_rows, repair_vectors
@@ -62,8 +64,16 @@ class FolderCatalog(CatalogReader, Catalog):
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
-            yield connection
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if not is_of_full_disk(error):
+                raise
+            raise DiskFull(
+                f"the disk of {self.index} is full ({error.orig}); make room and run this again: "
+                "what was committed stays"
+            ) from error
 
     def register_encoder(self, encoder: EncoderInfo) -> None:
         with self._writing() as connection:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +39,7 @@ from retrieval.storage.folder.ann_tuning import (
 from retrieval.storage.folder.ann_updating import LiveIndex, update_index
 from retrieval.storage.folder.catalog_reading import CatalogReader
 from retrieval.storage.folder.database import catalog_path, checkpoint
+from retrieval.storage.folder.disk import full_disk_told
 from retrieval.storage.folder.gallery import GalleryFiles
 from retrieval.storage.folder.generation import (
     EXTRA,
@@ -109,17 +109,18 @@ def drafted(
         raise IndexMissing(
             f"nothing was indexed in {catalog.index} yet; run `retrieval index SOURCE`"
         )
-    checkpoint(catalog.engine)
-    refuse_damage(catalog)
-    revision = catalog.revision()
-    adapter = catalog.adapter(encoder.fingerprint)
     generations = Generations(catalog.index)
     live = _live(generations)
+    with full_disk_told(catalog, encoder, live):
+        checkpoint(catalog.engine)
+        refuse_damage(catalog)
+    revision = catalog.revision()
+    adapter = catalog.adapter(encoder.fingerprint)
     wanted = index_type or settings.index_type or (live.wanted_type if live else "auto")
     fingerprint = fingerprint_of(encoder.fingerprint, adapter)
     if live is not None and live.fingerprint != fingerprint:
         live = None  # nothing of it can be taken over
-    with generations.new() as folder:
+    with full_disk_told(catalog, encoder, live), generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(catalog_path(catalog.index), folder / SNAPSHOT_FILE)
             if adapter is not None:
@@ -186,19 +187,24 @@ def _write_rows(
     """Writes vectors, primary keys and products of a gallery, row by row to disk."""
     modality = files.modality
     count = catalog.counts()[modality]
-    vectors = _new_array(files.vectors, np.float16, (count, encoder.dim))
     ids, owners = np.empty(count, np.int64), np.empty(count, np.int64)
     filled = 0
-    for part_ids, part_owners, stored, _ in catalog.stored_rows(modality, encoder.fingerprint):
-        if not np.isfinite(stored).all():  # FAISS ends with an error of its own, or learns nothing
-            raise CatalogError(
-                f"stored vectors of {modality} hold values that are no numbers; "
-                "run `retrieval verify --repair`, then `retrieval index SOURCE`"
-            )
-        part = slice(filled, filled + len(part_ids))
-        ids[part], owners[part] = part_ids, part_owners
-        vectors[part] = stored if adapter is None else adapter.apply(modality, stored)
-        filled = part.stop
+    # Row after row, not mapped: where a mapped file outgrows the disk, the process is killed.
+    with files.vectors.open("wb") as file:
+        kept = {"descr": "<f2", "fortran_order": False, "shape": (count, encoder.dim)}
+        np.lib.format.write_array_header_1_0(file, kept)
+        for part_ids, part_owners, stored, _ in catalog.stored_rows(modality, encoder.fingerprint):
+            # FAISS ends with an error of its own, or learns nothing.
+            if not np.isfinite(stored).all():
+                raise CatalogError(
+                    f"stored vectors of {modality} hold values that are no numbers; "
+                    "run `retrieval verify --repair`, then `retrieval index SOURCE`"
+                )
+            part = slice(filled, filled + len(part_ids))
+            ids[part], owners[part] = part_ids, part_owners
+            made = stored if adapter is None else adapter.apply(modality, stored)
+            file.write(np.asarray(made, dtype="<f2").tobytes())
+            filled = part.stop
     if filled != count:
         raise CatalogError(
             f"{count - filled} of {count} {modality} have no vector of model {encoder.name}; "
@@ -207,9 +213,8 @@ def _write_rows(
     products = np.searchsorted(catalog.products_with(()), owners).astype(np.int32)
     np.save(files.ids, ids)
     np.save(files.products, products)
-    if isinstance(vectors, np.memmap):
-        vectors.flush()
-    return _StoredRows(vectors, ids)
+    # An empty file cannot be mapped.
+    return _StoredRows(np.load(files.vectors, mmap_mode="r" if count else None), ids)
 
 
 def _write_index(
@@ -242,10 +247,3 @@ def _write_index(
 def _query_sample(rows: _StoredRows) -> Vectors:
     picked = spread_evenly(len(rows.ids), RECALL_QUERIES)
     return np.asarray(rows.vectors[picked], dtype=np.float32)
-
-
-def _new_array(path: Path, dtype: type, shape: tuple[int, int]) -> Any:
-    if 0 in shape:  # an empty file cannot be mapped
-        np.save(path, np.empty(shape, dtype))
-        return np.empty(shape, dtype)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
