@@ -40,6 +40,10 @@ class IndexDamaged(RetrievalError):
     """The files of a generation are not what its manifest says."""
 
 
+class DiskFull(RetrievalError):
+    """There is no room for what is to be written; what was there before stays."""
+
+
 class GenerationGone(RetrievalError):
     """A generation was dropped while it was read: several were published within a moment."""
 

@@ -32,6 +32,8 @@ def rebuild(settings: Settings, as_json: bool, index_type: str | None) -> None:
             f"generation {report.generation}: {report.products} products, {report.vectors} "
             f"vectors, {report.index_type}, recall {report.recall:.3f}, {report.seconds:.1f} s"
         )
+        for line in report.notes:
+            note(line)
 
 
 @click.command()

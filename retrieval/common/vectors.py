@@ -66,9 +66,9 @@ class NeighbourOverlap:
 
 
 def neighbour_overlap(theirs: Vectors, ours: Vectors) -> NeighbourOverlap:
-    """Compares two (n, d), rows of length 1."""
+    """Compares two (n, d), rows of length 1; of a single item they agree."""
     shared = [
-        len(np.intersect1d(a, b)) / len(a)
+        len(np.intersect1d(a, b)) / len(a) if len(a) else 1.0
         for a, b in zip(_neighbours(theirs), _neighbours(ours), strict=True)
     ]
     cosines = np.einsum("nd,nd->n", theirs, ours)

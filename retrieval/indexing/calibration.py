@@ -14,13 +14,21 @@ import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors
 from retrieval.storage.base import Generation
-from retrieval.storage.entities import LOGISTIC_REACH, MODALITIES, Calibration, Ids, Modality
+from retrieval.storage.entities import (
+    LOGISTIC_REACH,
+    MODALITIES,
+    Calibration,
+    Ids,
+    Manifest,
+    Modality,
+)
 
 SAMPLE_PRODUCTS = 1_000
 MIN_PRODUCTS = 8
 SHIFTS = 8
 DUPLICATE = 0.9995
 REACHED_BY_CHANCE = 0.99
+LEAST_REACH = 1e-4  # cosines that lie closer together are one: no curve can be laid through them
 
 
 def calibrate(generation: Generation) -> dict[str, Calibration]:
@@ -38,6 +46,19 @@ def calibrate(generation: Generation) -> dict[str, Calibration]:
         kind = modality.removesuffix("s")
         pairs[f"{kind}>{modality}"] = _within(_first_vectors(generation, modality, products))
     return {name: pair for name, pair in pairs.items() if pair is not None}
+
+
+def unmeasured(manifest: Manifest) -> list[str]:
+    """Of a generation, one line where some of its matches have no strength; else none."""
+    there = [name for name in MODALITIES if manifest.galleries[name].vectors]
+    pairs = [f"{kind.removesuffix('s')}>{name}" for kind in there for name in there]
+    missing = [pair for pair in pairs if pair not in manifest.calibration]
+    if not missing:
+        return []
+    return [
+        f"how strong a match is cannot be told for {', '.join(missing)}: fewer than "
+        f"{MIN_PRODUCTS} products have both, or they hardly differ"
+    ]
 
 
 def _first_vectors(generation: Generation, modality: Modality, products: Ids) -> Vectors:
@@ -71,6 +92,6 @@ def _above(chance: npt.NDArray[np.floating[Any]]) -> Calibration | None:
         return None
     threshold = float(np.quantile(chance, REACHED_BY_CHANCE))
     reach = threshold - float(chance.mean())
-    if reach < 1e-4:
+    if reach < LEAST_REACH:
         return None
     return Calibration(round(threshold, 6), round(LOGISTIC_REACH / reach, 6))

@@ -16,6 +16,7 @@ MAPPED_PRODUCTS = 2_000
 LAID_OUT = 1_000
 # Fewer have no neighbourhoods to keep: their two main directions show all there is.
 NEIGHBOURHOODS_FROM = 60
+EQUAL_DECIMALS = 3  # vectors that differ by less are one place on the map
 KEPT_SHARE = 0.5
 PLACED_BY = 5
 SEED = 0
@@ -67,12 +68,19 @@ def _plane(vectors: Vectors) -> Places:
     """Two coordinates of each vector.
 
     t-SNE (van der Maaten and Hinton, 2008) as scikit-learn does it, begun from the two main
-    directions, which keeps what is far apart far apart.
+    directions, which keeps what is far apart far apart. What is equal lies in one place: t-SNE
+    divides by the spread of what it is given, and ends the process where there is none.
     """
     if not len(vectors):
         return np.empty((0, 2), dtype=np.float32)
+    _, first, place_of = np.unique(
+        vectors.round(EQUAL_DECIMALS), axis=0, return_index=True, return_inverse=True
+    )
+    if len(first) < len(vectors):
+        order = np.sort(first)  # as they stood, so that each keeps its place among the others
+        return _plane(vectors[order])[np.searchsorted(order, first)[place_of.ravel()]]
     centred = vectors - vectors.mean(axis=0, keepdims=True)
-    if len(vectors) < NEIGHBOURHOODS_FROM:
+    if len(vectors) < NEIGHBOURHOODS_FROM or vectors.shape[1] < 2:
         left, size, _ = np.linalg.svd(centred, full_matrices=False)
         flat = np.zeros((len(vectors), 2), dtype=np.float32)
         flat[:, : min(2, len(size))] = (left * size)[:, :2]

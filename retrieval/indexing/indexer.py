@@ -22,6 +22,7 @@ from retrieval.encoders import STARTER, Encoder, portable_name
 from retrieval.encoders.base import ModelInput
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.images.kinds import told_passed_over
+from retrieval.indexing.calibration import unmeasured
 from retrieval.indexing.preparing import Prepared, SourceReader
 from retrieval.indexing.publishing import publish
 from retrieval.indexing.unreachable import check_lost_photos, check_photos_are_named, hidden_by
@@ -54,6 +55,7 @@ class IndexReport:
             of kinds that are not read here.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
+        notes: photos that lack a few rows, and what could not be learnt; a line each.
     """
 
     model: str
@@ -214,6 +216,7 @@ class _Run:
         report.texts = counts["texts"]
         report.generation = manifest.generation
         report.adapted = manifest.adapter
+        report.notes += unmeasured(manifest)
         report.seconds = round(time.perf_counter() - started, 3)
         report.images_per_second = round(self._embedded_images / max(encoding, 1e-9), 1)
         return report
@@ -315,6 +318,8 @@ class _Run:
         with contextlib.suppress(IndexMissing, IndexDamaged):
             live = self._storage.live_manifest()
             if live.revision == self._catalog.revision():
+                # Nothing to publish, which would do it: a run that was killed left it behind.
+                self._catalog.clean_up()
                 return live
         # Whatever this run did itself: the one that replaced them may have been killed.
         self._catalog.drop_unused_vectors()

@@ -10,6 +10,7 @@ from typing import Any
 
 from retrieval.common.progress import Progress
 from retrieval.errors import CatalogError, IndexMissing
+from retrieval.indexing.calibration import unmeasured
 from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
 from retrieval.storage import open_storage
@@ -18,7 +19,10 @@ from retrieval.storage.entities import GenerationState, Problem
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What `rebuild` published; `recall` is at 20, against exact search, the worst measured."""
+    """What `rebuild` published; `recall` is at 20, against exact search, the worst measured.
+
+    `notes` says what could not be learnt from the catalog, and so is left out.
+    """
 
     products: int
     vectors: int
@@ -26,9 +30,10 @@ class RebuildReport:
     recall: float
     seconds: float
     generation: int
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "notes"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
         recall=manifest.recall,
         seconds=round(time.perf_counter() - started, 3),
         generation=manifest.generation,
+        notes=tuple(unmeasured(manifest)),
     )
 
 
@@ -81,7 +87,10 @@ def verify(settings: Settings, progress: Progress, *, repair: bool = False) -> V
         IndexMissing: there is no index.
         IndexLocked: another process writes to it.
     """
-    with open_storage(settings.index, settings).writing() as catalog:
+    storage = open_storage(settings.index, settings)
+    # One that cannot be written to is looked at all the same: nobody else writes to it either.
+    reads = storage.exists() and not storage.can_write() and not repair
+    with storage.reading() if reads else storage.writing() as catalog:
         problems = catalog.verify(progress)
         if not problems or not repair:
             return VerifyReport(tuple(problems))
@@ -102,8 +111,7 @@ def list_generations(settings: Settings) -> dict[str, Any]:
 def rolled_back_to(settings: Settings) -> int | None:
     """The live generation, where a later one was rolled back from; else None."""
     states = open_storage(settings.index, settings).generations()
-    live = _live(states)
-    return live if live is not None and live < states[-1].number else None
+    return next((state.number for state in states if state.rolled_back), None)
 
 
 def rollback(settings: Settings, number: int | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import TypeVar, Unpack
 
 from retrieval.encoders import Encoder
 from retrieval.encoders.batching import Counts
-from retrieval.errors import GenerationGone, NotFound
+from retrieval.errors import GenerationGone, NotFound, RetrievalError
 from retrieval.searching.answering import answer
 from retrieval.searching.keywords import keywords_of
 from retrieval.searching.query import Query, SearchOptions, make_query
@@ -135,12 +135,22 @@ class Searcher:
         generation = self.generation
         while True:
             try:
-                return read(generation)
+                value = read(generation)
             except GenerationGone:
                 newer = self._storage.newer(generation)
                 if newer is None:
                     raise
                 generation = newer
+                continue
+            except RetrievalError:
+                generation.check()
+                raise
+            except Exception:
+                # Of a damaged file anything may come: then that is what is told.
+                generation.check(thorough=True)
+                raise
+            generation.check()
+            return value
 
     @property
     def generation(self) -> Generation:

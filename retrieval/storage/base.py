@@ -60,6 +60,13 @@ class Generation(ABC):
     def manifest(self) -> Manifest:
         """Number, fingerprint, model, fit, counts, calibration, index and recall a modality."""
 
+    def check(self, *, thorough: bool = False) -> None:  # noqa: B027 - an engine may know of none
+        """Raises IndexDamaged where what is stored was found damaged since it was opened.
+
+        Args:
+            thorough: read all of it now; for telling damage from another fault.
+        """
+
     @abstractmethod
     def adapter(self) -> Adapter | None:
         """What its vectors went through, and queries must."""
@@ -326,6 +333,10 @@ class Catalog(ABC):
     def drop_unused_vectors(self) -> int:
         """Drops the vectors that no photo and no text has any more; how many."""
 
+    def clean_up(self) -> int:
+        """Removes what killed runs left behind; how many things. Needs `Storage.writing`."""
+        return 0
+
     @abstractmethod
     def verify(self, progress: Progress) -> list[Problem]:
         """What does not fit within the truth, and between it and the live generation."""
@@ -386,6 +397,10 @@ class Storage(ABC):
     @abstractmethod
     def writing(self, *, create: bool = False) -> AbstractContextManager[Catalog]:
         """The truth while nobody else may write; raises IndexLocked, IndexMissing."""
+
+    def can_write(self) -> bool:
+        """Whether `writing` may be asked for here; else the truth can be read alone."""
+        return True
 
     @abstractmethod
     def generations(self) -> list[GenerationState]:

@@ -128,12 +128,16 @@ class Manifest:
 
 @dataclass(frozen=True)
 class GenerationState:
-    """A published generation as a list shows it; `problem` is one line where it is not whole."""
+    """A published generation as a list shows it; `problem` is one line where it is not whole.
+
+    `rolled_back` is of the live one, where somebody went back to it from a later one.
+    """
 
     number: int
     live: bool
     manifest: Manifest | None
     problem: str | None = None
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,11 +169,13 @@ class Problem:
         text: one line, with what to do.
         derived: deriving the generation again mends it.
         vector_id: the stored vector that is at fault, if one is.
+        of_truth: the truth may be at fault, and the generation right.
     """
 
     text: str
     derived: bool = False
     vector_id: int | None = None
+    of_truth: bool = False
 
 
 @dataclass(frozen=True)

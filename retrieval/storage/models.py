@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Primary keys count up and are never used again: a FAISS id names one row for ever."""
+    """Primary keys count up and are never used again: a FAISS id names one row for ever.
+
+    `checksum` is of a row's other columns, see `retrieval.storage.folder.checksums`; None until
+    a row of an earlier version is first looked at. A snapshot has none: its file has one.
+    """
 
     type_annotation_map = {dict[str, Any]: JSON}
 
@@ -29,6 +33,7 @@ class ProductRow(Base):
     price: Mapped[float | None] = mapped_column(index=True)
     attributes: Mapped[dict[str, Any]]
     row_hash: Mapped[str]
+    checksum: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Image(Base):
@@ -49,6 +54,7 @@ class Image(Base):
     mtime_ns: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
+    checksum: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ProductText(Base):
@@ -67,6 +73,7 @@ class ProductText(Base):
     field: Mapped[str]
     content: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(index=True)
+    checksum: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class EncoderRow(Base):
@@ -105,6 +112,7 @@ class Vector(Base):
     encoder_id: Mapped[int] = mapped_column(ForeignKey("encoder.id", ondelete="CASCADE"))
     content_hash: Mapped[str]
     data: Mapped[bytes] = mapped_column(LargeBinary)
+    checksum: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class State(Base):

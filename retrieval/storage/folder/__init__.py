@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from retrieval.errors import IndexDamaged, IndexMissing
+from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.settings import Settings
 from retrieval.storage.base import Generation, Storage
 from retrieval.storage.entities import GenerationState, Manifest
 from retrieval.storage.folder.catalog import FolderCatalog
-from retrieval.storage.folder.database import catalog_path
+from retrieval.storage.folder.database import can_write, catalog_path
 from retrieval.storage.folder.generation import FolderGeneration, LiveGeneration
 from retrieval.storage.folder.generation_folders import Generations, live_manifest
 from retrieval.storage.folder.lock import writing
@@ -37,7 +38,9 @@ class FolderStorage(Storage):
         return live_manifest(self._folders)
 
     def current(self) -> FolderGeneration:
-        return self._following().get()
+        generation = self._following().get()
+        generation.check()
+        return generation
 
     def newer(self, than: Generation) -> FolderGeneration | None:
         return self._following().newer(than)
@@ -61,22 +64,31 @@ class FolderStorage(Storage):
     def writing(self, *, create: bool = False) -> Iterator[FolderCatalog]:
         if not (create or self.exists()):
             raise self._missing()
+        if self.base.exists() and not self.can_write():
+            raise CatalogError(
+                f"{self.base} cannot be written to here; see to its permissions, or copy it to "
+                "where it can be"
+            )
         with (
             writing(self.base, self._settings.lock_timeout),
             contextlib.closing(FolderCatalog(self.base, self._settings)) as catalog,
         ):
             yield catalog
 
+    def can_write(self) -> bool:
+        return can_write(self.base)
+
     def _missing(self) -> IndexMissing:
         return IndexMissing(f"there is no index in {self.base}; run `retrieval index SOURCE`")
 
     def generations(self) -> list[GenerationState]:
         try:
-            live = self._folders.current()
+            live, rolled_back = self._folders.current(), self._folders.rolled_back_to()
         except IndexDamaged:
-            live = None
+            live = rolled_back = None
         numbers = {*self._folders.numbers(), *([] if live is None else [live])}
-        return [self._state(number, live) for number in sorted(numbers)]
+        states = [self._state(number, live) for number in sorted(numbers)]
+        return [replace(state, rolled_back=state.number == rolled_back) for state in states]
 
     def _state(self, number: int, live: int | None) -> GenerationState:
         try:

@@ -59,6 +59,8 @@ class AnnIndex:
     def build(cls, kind: str, vectors: npt.NDArray[np.float16], ids: Ids) -> AnnIndex:
         """An index of `vectors` (n, d), float16 rows of length 1, under `ids` (n,), unique.
 
+        Where too few of them differ to learn codes from it is exact: see its `kind`.
+
         Raises:
             QueryError: unknown `kind`.
         """
@@ -68,15 +70,20 @@ class AnnIndex:
                 f"index type {kind!r} is unknown; types: auto, {', '.join(INDEX_TYPES)}"
             )
         faiss.omp_set_num_threads(cores())  # a search may have left this thread alone
-        index = _empty(kind, dim, count)
+        sample = _different(_spread_rows(vectors, _training_rows(kind, count)))
+        if kind == CODED and len(sample) < LEAST_CODED:
+            kind = "flat"  # codes learnt from fewer would find nothing
+        # Equal vectors share a cell: with more cells than vectors that differ most would be empty,
+        # and a search of a few cells would find nothing.
+        index = _empty(kind, dim, min(_cells(kind, count), max(1, len(sample))))
         if kind == CODED and count:
-            _train_coded(index, vectors)
+            _train_coded(index, sample, vectors)
         elif not index.is_trained and count:
-            index.train(_spread_rows(vectors, _training_rows(kind, count)))
+            index.train(sample)
         for start in range(0, count, CHUNK):
             chunk = np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32)
             index.add_with_ids(chunk, ids[start : start + CHUNK])
-        return cls(index, kind, _default_width(kind, count), CODED_DEPTH if kind == CODED else 0)
+        return cls(index, kind, _default_width(index, kind), CODED_DEPTH if kind == CODED else 0)
 
     def change(self, gone: Ids, vectors: npt.NDArray[np.float16], ids: Ids) -> None:
         """Takes out the ids `gone`, and adds `vectors` (n, d) under `ids` (n,).
@@ -193,7 +200,7 @@ def _selector(allowed: Ids) -> Any:
     return faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
 
 
-def _empty(kind: str, dim: int, count: int) -> Any:
+def _empty(kind: str, dim: int, cells: int) -> Any:
     metric = faiss.METRIC_INNER_PRODUCT
     if kind == "flat":
         return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
@@ -204,7 +211,6 @@ def _empty(kind: str, dim: int, count: int) -> Any:
         graph = faiss.IndexHNSWFlat(dim, HNSW_LINKS, metric)
         graph.hnsw.efConstruction = HNSW_BUILD_WIDTH
         return faiss.IndexIDMap2(graph)
-    cells = _cells(kind, count)
     quantizer = faiss.IndexFlatIP(dim)
     if kind == "ivf":
         index = faiss.IndexIVFFlat(quantizer, dim, cells, metric)
@@ -232,9 +238,9 @@ def _cells(kind: str, count: int) -> int:
     return max(1, min(count, int(2 ** round(math.log2(max(1.0, times * math.sqrt(count)))))))
 
 
-def _default_width(kind: str, count: int) -> int:
+def _default_width(index: Any, kind: str) -> int:
     if kind.startswith("ivf"):
-        return max(1, _cells(kind, count) // 16)
+        return max(1, int(index.nlist) // 16)
     return 128 if kind == "hnsw" else 0
 
 
@@ -247,13 +253,18 @@ def _spread_rows(vectors: npt.NDArray[np.float16], wanted: int) -> Vectors:
     return np.ascontiguousarray(vectors[rows], dtype=np.float32)
 
 
-def _train_coded(index: Any, vectors: npt.NDArray[np.float16]) -> None:
-    """Learns the cells, then the codes of what is left within them.
+def _different(rows: Vectors) -> Vectors:
+    """Each of the rows once, in their order: copies teach nothing, and draw cells to themselves."""
+    _, first = np.unique(rows, axis=0, return_index=True)
+    return rows if len(first) == len(rows) else rows[np.sort(first)]
+
+
+def _train_coded(index: Any, sample: Vectors, vectors: npt.NDArray[np.float16]) -> None:
+    """Learns the cells from `sample`, then the codes of what is left within them.
 
     Codes are learnt by one thread: hundreds of small problems, at whose ends several threads wait
     for one another, for a minute in place of a second on a busy machine.
     """
-    sample = _spread_rows(vectors, _training_rows(CODED, len(vectors)))
     index.train_q1(len(sample), faiss.swig_ptr(sample), False, faiss.METRIC_INNER_PRODUCT)
     sample = _spread_rows(vectors, CODE_TRAINING_VECTORS)
     threads = faiss.omp_get_max_threads()

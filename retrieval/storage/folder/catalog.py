@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, delete, exists, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import OperationalError
 
 from retrieval.common.adapter import Adapter
 from retrieval.common.products import ProductRecord
 from retrieval.common.progress import Progress
 from retrieval.common.text import visible
 from retrieval.common.vectors import Vectors, from_blobs, to_blob
+from retrieval.errors import DiskFull
 from retrieval.storage.base import Catalog
 from retrieval.storage.entities import (
     EncoderInfo,
@@ -28,10 +30,23 @@ from retrieval.storage.entities import (
     StoredProduct,
 )
 from retrieval.storage.folder.catalog_reading import REVISION, TABLES, CatalogReader
-from retrieval.storage.folder.catalog_rows import images_of, texts_of, write_products
+from retrieval.storage.folder.catalog_rows import (
+    images_of,
+    texts_of,
+    vector_row,
+    write_products,
+)
+from retrieval.storage.folder.checksums import (
+    columns_of,
+    fill_checksums,
+    has_checksums,
+    unchecked,
+)
 from retrieval.storage.folder.database import in_chunks
+from retrieval.storage.folder.disk import is_of_full_disk
 from retrieval.storage.folder.generation_folders import Generations
 from retrieval.storage.folder.publishing import FolderDraft, drafted
+from retrieval.storage.folder.repairing import repair_rows, repair_vectors
 from retrieval.storage.folder.verifying import check_catalog, check_generation
 from retrieval.storage.models import (
     AdapterRow,
@@ -43,14 +58,24 @@ from retrieval.storage.models import (
     Vector,
 )
 
+_PRODUCTS = select(*columns_of(ProductRow))
+
 
 class FolderCatalog(CatalogReader, Catalog):
     """The truth of an index in a folder."""
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
-            yield connection
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if not is_of_full_disk(error):
+                raise
+            raise DiskFull(
+                f"the disk of {self.index} is full ({error.orig}); make room and run this again: "
+                "what was committed stays"
+            ) from error
 
     def register_encoder(self, encoder: EncoderInfo) -> None:
         with self._writing() as connection:
@@ -167,8 +192,7 @@ class FolderCatalog(CatalogReader, Catalog):
         with self._writing() as connection:
             if vectors:
                 rows = [
-                    {"encoder_id": encoder_id, "content_hash": key, "data": to_blob(vector)}
-                    for key, vector in vectors.items()
+                    vector_row(encoder_id, key, to_blob(vector)) for key, vector in vectors.items()
                 ]
                 connection.execute(sqlite_insert(Vector).on_conflict_do_nothing(), rows)
             write_products(connection, changes)
@@ -217,7 +241,7 @@ class FolderCatalog(CatalogReader, Catalog):
         for ids in in_chunks(products.tolist()):
             with self._reading() as connection:
                 images = images_of(connection, ids, None)
-                rows = connection.execute(select(ProductRow).where(ProductRow.id.in_(ids))).all()
+                rows = connection.execute(_PRODUCTS.where(ProductRow.id.in_(ids))).all()
             for row in rows:
                 yield ProductRecord(
                     key=row.key,
@@ -252,21 +276,34 @@ class FolderCatalog(CatalogReader, Catalog):
         with self._writing() as connection:
             return connection.execute(delete(Vector).where(~used)).rowcount
 
+    def clean_up(self) -> int:
+        return Generations(self.index).clean_up()
+
     def verify(self, progress: Progress) -> list[Problem]:
         with progress.task("checking the catalog"):
             problems = check_catalog(self)
         with progress.task("checking the generation"):
-            return problems + check_generation(self)
+            problems += check_generation(self)
+        if not problems:
+            self._fill_checksums()
+        return problems
+
+    def _fill_checksums(self) -> None:
+        """For rows of earlier versions, once they agree with the generation made of them."""
+        with contextlib.suppress(OperationalError):  # it is read-only here
+            with self._reading() as connection:
+                lacking = has_checksums(connection) and unchecked(connection)
+            if lacking:
+                with self._writing() as connection:
+                    fill_checksums(connection)
 
     def repair(self, problems: Sequence[Problem]) -> list[str]:
         done: list[str] = []
         bad_vectors = [p.vector_id for p in problems if p.vector_id is not None]
-        if bad_vectors:
-            with self._writing() as connection:
-                for vector_id in bad_vectors:
-                    connection.execute(delete(Vector).where(Vector.id == vector_id))
-            done.append(f"dropped {len(bad_vectors)} stored vectors that could not be right")
-        if Generations(self.index).clean_up():
+        with self._writing() as connection:
+            done += repair_rows(connection, self.index)
+            done += repair_vectors(connection, self.index, bad_vectors)
+        if self.clean_up():
             done.append("removed what a killed run had left behind")
         return done
 

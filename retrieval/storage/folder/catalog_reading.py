@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, exists, func, literal, select
+from sqlalchemy import Connection, Engine, exists, func, literal, null, select
 from sqlalchemy.exc import DatabaseError
 
 from retrieval.common.adapter import Adapter
@@ -21,6 +22,7 @@ from retrieval.storage.entities import (
     Ids,
     Modality,
 )
+from retrieval.storage.folder.checksums import has_checksums, vector_checksum
 from retrieval.storage.folder.database import catalog_path, open_catalog
 from retrieval.storage.models import (
     AdapterRow,
@@ -49,6 +51,12 @@ class CatalogReader:
     def engine(self) -> Engine:
         """Made or migrated where needed; raises CatalogError."""
         return open_catalog(catalog_path(self.index))
+
+    @cached_property
+    def vector_checksum(self) -> Any:
+        """The column of it; nothing where an earlier version left none, and none can be added."""
+        with self._reading() as connection:
+            return Vector.checksum if has_checksums(connection) else null()
 
     def close(self) -> None:
         if "engine" in self.__dict__:
@@ -94,12 +102,23 @@ class CatalogReader:
     def stored_rows(
         self, modality: Modality, fingerprint: str
     ) -> Iterator[tuple[Ids, Ids, npt.NDArray[np.float16], tuple[str, ...]]]:
-        """As `rows`, of all products, with the vectors as they are stored."""
+        """As `rows`, of all products, with the vectors as they are stored.
+
+        Raises:
+            CatalogError: one of them is not as it was written.
+        """
         encoder_id, model = self.encoder_id(fingerprint), TABLES[modality]
         dim = self._dim(encoder_id)
         field = ProductText.field if model is ProductText else literal("")
         query = (
-            select(model.id, model.product_id, Vector.data, field)
+            select(
+                model.id,
+                model.product_id,
+                Vector.data,
+                field,
+                Vector.content_hash,
+                self.vector_checksum,
+            )
             .join(Vector, Vector.content_hash == model.content_hash)
             .where(Vector.encoder_id == encoder_id)
             .order_by(model.id)
@@ -107,6 +126,16 @@ class CatalogReader:
         with self._reading() as connection:
             streamed = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
             for part in streamed.partitions():
+                wrong = sum(
+                    row[5] is not None and row[5] != vector_checksum(row[4], row[2]) for row in part
+                )
+                if wrong:
+                    # Whatever is made of them would be wrong without a word.
+                    raise CatalogError(
+                        f"{wrong} stored vectors of {modality} are not as they were written; run "
+                        "`retrieval verify --repair`, which takes them from a generation that "
+                        "holds them still"
+                    )
                 yield (
                     np.array([row[0] for row in part], dtype=np.int64),
                     np.array([row[1] for row in part], dtype=np.int64),

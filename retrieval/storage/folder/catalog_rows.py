@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from retrieval.common.products import ProductRecord
 from retrieval.common.text import text_hash
 from retrieval.storage.entities import ProductChange, StoredImage
+from retrieval.storage.folder.checksums import row_checksum, vector_checksum
 from retrieval.storage.folder.database import in_chunks
 from retrieval.storage.models import Image, ProductRow, ProductText, Vector
 
@@ -31,7 +32,7 @@ def _insert(changes: Sequence[ProductChange], connection: Connection) -> None:
     ids = products.scalars().all()
     owned = list(zip(ids, changes, strict=True))
     images = [
-        {**_image_columns(image), "product_id": number, "position": position}
+        _image_columns(image, number, position)
         for number, change in owned
         for position, image in enumerate(change.images)
     ]
@@ -60,7 +61,7 @@ def _update_images(connection: Connection, product_id: int, images: Sequence[Sto
         free.setdefault(row.content_hash, []).append(row.id)
     added: list[dict[str, Any]] = []
     for position, image in enumerate(images):
-        values = {**_image_columns(image), "product_id": product_id, "position": position}
+        values = _image_columns(image, product_id, position)
         kept = free.get(image.content_hash)
         if kept:
             connection.execute(update(Image).where(Image.id == kept.pop(0)).values(**values))
@@ -89,7 +90,7 @@ def _update_texts(connection: Connection, product_id: int, record: ProductRecord
 
 
 def _columns(record: ProductRecord) -> dict[str, Any]:
-    return {
+    values = {
         "key": record.key,
         "title": record.title,
         "description": record.description,
@@ -99,19 +100,36 @@ def _columns(record: ProductRecord) -> dict[str, Any]:
         "attributes": record.attributes,
         "row_hash": record.row_hash,
     }
+    return _checked(values)
 
 
-def _image_columns(image: StoredImage) -> dict[str, Any]:
-    return {name: value for name, value in vars(image).items() if name != "has_vector"}
+def vector_row(encoder_id: int, content_hash: str, data: bytes) -> dict[str, Any]:
+    """The columns of a stored vector."""
+    return {
+        "encoder_id": encoder_id,
+        "content_hash": content_hash,
+        "data": data,
+        "checksum": vector_checksum(content_hash, data),
+    }
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "checksum": row_checksum(values)}
+
+
+def _image_columns(image: StoredImage, product_id: int, position: int) -> dict[str, Any]:
+    values = {name: value for name, value in vars(image).items() if name != "has_vector"}
+    return _checked({**values, "product_id": product_id, "position": position})
 
 
 def _text_columns(product_id: int, field: str, content: str) -> dict[str, Any]:
-    return {
+    values = {
         "product_id": product_id,
         "field": field,
         "content": content,
         "content_hash": text_hash(content),
     }
+    return _checked(values)
 
 
 def images_of(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from retrieval.errors import CatalogError
 
@@ -27,12 +30,15 @@ def catalog_path(index: Path) -> Path:
 
 
 def open_catalog(path: Path) -> Engine:
-    """The engine of a catalog, made or migrated where needed.
+    """The engine of a catalog, made or migrated where needed; to read alone where it cannot be
+    written to.
 
     Raises:
         CatalogError: the file is no SQLite database, is damaged, or was written by a newer
             version of this library.
     """
+    if path.exists() and not can_write(path.parent):
+        return _open_to_read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     address = URL.create("sqlite", database=str(path))  # a plain string would read `?` and `#`
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
@@ -42,13 +48,49 @@ def open_catalog(path: Path) -> Engine:
         _migrate(engine, path)
     except DatabaseError as error:
         engine.dispose()
-        raise CatalogError(
-            f"{path} cannot be opened ({error.orig}); restore it from a backup, or delete the "
-            "folder of the index and index again"
-        ) from error
+        raise _unopened(path, error) from error
     except CatalogError:
         engine.dispose()
         raise
+    return engine
+
+
+def _unopened(path: Path, error: DatabaseError) -> CatalogError:
+    # Operational is what lies around the file: a share that is gone, a disk that is full.
+    advice = (
+        "see that it can be read and written, and run this again"
+        if isinstance(error, OperationalError)
+        else "restore it from a backup, or delete the folder of the index and index again"
+    )
+    return CatalogError(f"{path} cannot be opened ({error.orig}); {advice}")
+
+
+def can_write(index: Path) -> bool:
+    """Whether this process may write into the folder of an index, and its catalog."""
+    catalog = catalog_path(index)
+    return os.access(index, os.W_OK) and (not catalog.exists() or os.access(catalog, os.W_OK))
+
+
+def _open_to_read(path: Path) -> Engine:
+    """As an earlier version may have left it. What a killed writer left in a log beside it is read
+    with it; without one nobody can write, and the file is read as it stands."""
+    log = path.with_name(f"{path.name}-wal")
+    quoted = urllib.parse.quote(str(path.absolute()))
+    unlogged = not log.exists() or log.stat().st_size == 0
+    address = f"file:{quoted}?mode=ro{'&immutable=1' if unlogged else ''}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=BUSY_SECONDS)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    try:
+        with engine.connect() as connection:
+            current = _current_revision(connection)
+    except DatabaseError as error:
+        engine.dispose()
+        raise _unopened(path, error) from error
+    if current is not None:
+        _check_known(ScriptDirectory.from_config(_alembic_config()), current, path)
     return engine
 
 
@@ -83,14 +125,18 @@ def _migrate(engine: Engine, path: Path) -> None:
         current = _current_revision(connection)
     if current == scripts.get_current_head():
         return
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
-        raise CatalogError(
-            f"{path} was written by a newer version (schema {current}); upgrade this library"
-        )
+    if current is not None:
+        _check_known(scripts, current, path)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _check_known(scripts: ScriptDirectory, current: str, path: Path) -> None:
+    if current not in {script.revision for script in scripts.walk_revisions()}:
+        raise CatalogError(
+            f"{path} was written by a newer version (schema {current}); upgrade this library"
+        )
 
 
 def _current_revision(connection: Any) -> str | None:

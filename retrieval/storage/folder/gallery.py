@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.common.vectors import Vectors, spread_evenly
+from retrieval.errors import IndexDamaged
 from retrieval.storage.base import DECIMALS
 from retrieval.storage.entities import Flags, GalleryEntry, Ids, Modality, Scores
 from retrieval.storage.folder.ann import CODED, AnnIndex
@@ -107,6 +108,19 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def check_bounds(self, products: int) -> None:
+        """Raises IndexDamaged where the arrays cannot belong together."""
+        rows = len(self.ids)
+        whole = (
+            self.ids.ndim == self.products.ndim == 1
+            and self.vectors.ndim == 2
+            and len(self.vectors) == len(self.products) == rows
+            and (not rows or (self.products.min() >= 0 and self.products.max() < products))
+            and bool((self.ids[1:] > self.ids[:-1]).all())
+        )
+        if not whole:
+            raise IndexDamaged("vectors and rows do not fit; run `retrieval verify --repair`")
 
     def sample(self, count: int) -> Vectors:
         """Float32 (m, d): rows spread evenly over the gallery, m at most `count`."""
@@ -204,6 +218,9 @@ class Gallery:
                 np.concatenate([places, np.minimum(scores, lowest)]),
                 order,
             )
+            if not len(places) and not whole:  # cells that held nothing: more may
+                fetch *= 4
+                continue
             # What ties with the last may have more that tie, which the index did not give.
             sure = len(places) if whole else int(np.searchsorted(-places, -places[-1]))
             if lowest < np.inf or whole or self._begins(ranking.positions[:sure]):

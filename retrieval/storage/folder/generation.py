@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.common.adapter import Adapter
 from retrieval.common.vectors import Vectors, spread_evenly
-from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
+from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError, one_line
 from retrieval.storage.base import DECIMALS, Condition, Generation
 from retrieval.storage.entities import (
     Card,
@@ -33,6 +33,7 @@ from retrieval.storage.filters import Filter
 from retrieval.storage.folder.fts5 import match_expression
 from retrieval.storage.folder.gallery import Gallery, GalleryFiles, Ranking
 from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest
+from retrieval.storage.folder.integrity import Integrity
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
 
 MAP_IDS_FILE = "map.ids.npy"
@@ -55,6 +56,7 @@ class FolderGeneration(Generation):
         """Raises IndexDamaged where a file of it cannot be read."""
         self._folder = folder
         self._manifest = manifest
+        self._integrity = Integrity(folder, manifest)
         self._snapshot = Snapshot(folder / SNAPSHOT_FILE)
         # Searches that began before a switch still hold the generation; its connections are
         # closed when the last of them is done.
@@ -68,9 +70,13 @@ class FolderGeneration(Generation):
                 Adapter.from_bytes((folder / ADAPTER).read_bytes()) if manifest.adapter else None
             )
             self._map = read_map(folder)
-        except (OSError, ValueError) as error:
+            for gallery in self._galleries.values():
+                gallery.check_bounds(len(self._snapshot.product_ids))
+        except RetrievalError:
+            raise
+        except Exception as error:  # whatever numpy makes of a header that was hit
             raise IndexDamaged(
-                f"generation {manifest.generation} cannot be read ({error}); "
+                f"generation {manifest.generation} cannot be read ({one_line(error)}); "
                 "run `retrieval verify --repair`"
             ) from None
         # Which products have a photo, which a text.
@@ -82,6 +88,11 @@ class FolderGeneration(Generation):
     @property
     def manifest(self) -> Manifest:
         return self._manifest
+
+    def check(self, *, thorough: bool = False) -> None:
+        if thorough:
+            self._integrity.check_all()
+        self._integrity.check()
 
     def adapter(self) -> Adapter | None:
         return self._adapter

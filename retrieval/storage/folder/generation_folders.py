@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from retrieval.storage.folder.database import catalog_path
 MANIFEST = "manifest.json"
 ADAPTER = "adapter.safetensors"
 CURRENT = "CURRENT"
+ROLLED_BACK = ".rolled-back"
 GENERATIONS = "generations"
+CHECKSUM = "checksum"
+_NOT_SUMMED = (CHECKSUM, "fingerprint")
 # Keys of manifest.json that are called otherwise here: those in the file are a promise.
 _ENTRY_KEYS = {"width": "search_effort", "depth": "rescore_depth"}
 
@@ -79,6 +83,11 @@ class Generations:
                     f"generation {number} has format {values['format']}, this version reads "
                     f"{FORMAT}; run `retrieval rebuild`"
                 )
+            checksum = values.pop(CHECKSUM, None)
+            if checksum not in (None, _manifest_checksum(values)):
+                raise IndexDamaged(
+                    f"{path} is not as it was written; run `retrieval verify --repair`"
+                )
             values["galleries"] = {
                 name: GalleryEntry(**_renamed(entry, _ENTRY_KEYS))
                 for name, entry in values["galleries"].items()
@@ -91,6 +100,12 @@ class Generations:
             raise IndexDamaged(
                 f"{path} cannot be read ({type(error).__name__}); run `retrieval verify --repair`"
             ) from None
+
+    def is_as_written(self, number: int) -> bool:
+        """Whether the manifest is, to the last byte; True where an earlier version wrote it."""
+        data = (self.folder(number) / MANIFEST).read_bytes()
+        values = json.loads(data)
+        return CHECKSUM not in values or data == _dumped(values).encode()
 
     def check_sizes(self, manifest: Manifest) -> None:
         """Raises IndexDamaged where a file is missing or of another size: cheap, on each open."""
@@ -109,6 +124,14 @@ class Generations:
             for name, entry in manifest.files.items()
             if not (folder / name).is_file() or sha256_of(folder / name) != entry["sha256"]
         ]
+
+    def are_whole(self, manifest: Manifest, names: Sequence[str]) -> bool:
+        """Whether these files of a generation are there, as they were written."""
+        folder = self.folder(manifest.generation)
+        try:
+            return all(sha256_of(folder / name) == manifest.files[name]["sha256"] for name in names)
+        except (OSError, KeyError):
+            return False
 
     def next_number(self) -> int:
         """One more than any number ever seen here, so that a number never means two things."""
@@ -136,7 +159,9 @@ class Generations:
             for path in sorted(folder.iterdir())
         }
         manifest = Manifest(**{**vars(manifest), "files": files})
-        (folder / MANIFEST).write_text(json.dumps(_as_stored(manifest), indent=1), "utf-8")
+        values = _as_stored(manifest)
+        values[CHECKSUM] = _manifest_checksum(values)
+        (folder / MANIFEST).write_text(_dumped(values), "utf-8")
         for path in folder.iterdir():
             _sync(path)
         _sync(folder)
@@ -151,11 +176,34 @@ class Generations:
         if number not in self.numbers():
             have = ", ".join(map(str, self.numbers())) or "none"
             raise NotFound(f"there is no generation {number}; there are: {have}")
-        partial = self.index / f".{CURRENT}.partial"
-        partial.write_text(f"{number}\n", "ascii")
-        _sync(partial)
-        partial.replace(self.index / CURRENT)
+        mark = self.index / ROLLED_BACK
+        if number < self.numbers()[-1]:
+            _replace(mark, f"{number}\n")
+            _replace(self.index / CURRENT, f"{number}\n")
+        else:
+            _replace(self.index / CURRENT, f"{number}\n")
+            mark.unlink(missing_ok=True)
         _sync(self.index)
+
+    def rolled_back_to(self) -> int | None:
+        """The live generation, where somebody went back to it from a later one; else None.
+
+        A later one is there, too, where a run was killed just before it went live: that is no
+        rollback, and the next run goes on. Earlier versions left no mark: there CURRENT is older
+        than what a killed run wrote, and newer than what was rolled back from.
+        """
+        live, numbers = self.current(), self.numbers()
+        if live is None or not numbers or live >= numbers[-1]:
+            return None
+        try:
+            marked = (self.index / ROLLED_BACK).read_text("ascii", errors="replace").strip()
+            return live if marked == str(live) else None
+        except OSError:
+            later = self.folder(numbers[-1]) / MANIFEST
+        with contextlib.suppress(OSError):
+            if (self.index / CURRENT).stat().st_mtime_ns < later.stat().st_mtime_ns:
+                return None
+        return live
 
     def drop_old(self, keep: int) -> list[int]:
         """Removes all but the newest `keep` generations and the live one; returns the numbers."""
@@ -183,6 +231,17 @@ def _as_stored(manifest: Manifest) -> dict[str, Any]:
         name: _renamed(entry, keys) for name, entry in stored["galleries"].items()
     }
     return stored
+
+
+def _dumped(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1)
+
+
+def _manifest_checksum(values: dict[str, Any]) -> int:
+    """Of what it says. Not of the fingerprint: a query by another is refused as such, and verify
+    holds it against the catalog's."""
+    said = {name: value for name, value in values.items() if name not in _NOT_SUMMED}
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
 
 def _renamed(entry: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -214,6 +273,13 @@ def live_manifest(generations: Generations) -> Manifest:
     manifest = generations.manifest(number)
     generations.check_sizes(manifest)
     return manifest
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name.removeprefix('.')}.partial")
+    partial.write_text(text, "ascii")
+    _sync(partial)
+    partial.replace(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -38,7 +38,8 @@ def writing(index: Path, timeout: float = 0.0) -> Iterator[None]:
             f"{index} is being written by {_read_holder(index)}; wait for it, or stop it"
         ) from None
     try:
-        _write_holder(index)
+        with contextlib.suppress(OSError):  # of a full disk: it is a courtesy to others
+            _write_holder(index)
         yield
     finally:
         with contextlib.suppress(OSError):

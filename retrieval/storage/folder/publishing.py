@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +39,20 @@ from retrieval.storage.folder.ann_tuning import (
 from retrieval.storage.folder.ann_updating import LiveIndex, update_index
 from retrieval.storage.folder.catalog_reading import CatalogReader
 from retrieval.storage.folder.database import catalog_path, checkpoint
+from retrieval.storage.folder.disk import full_disk_told
 from retrieval.storage.folder.gallery import GalleryFiles
-from retrieval.storage.folder.generation import EXTRA, FolderGeneration, read_map, write_map
-from retrieval.storage.folder.generation_folders import (
-    ADAPTER,
-    Generations,
-    live_manifest,
-    sha256_of,
+from retrieval.storage.folder.generation import (
+    EXTRA,
+    MAP_IDS_FILE,
+    MAP_PLACES_FILE,
+    FolderGeneration,
+    read_map,
+    write_map,
 )
+from retrieval.storage.folder.generation_folders import ADAPTER, Generations, live_manifest
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE
 from retrieval.storage.folder.snapshot_writing import write_snapshot
+from retrieval.storage.folder.verifying import refuse_damage
 
 
 class FolderDraft(FolderGeneration, Draft):
@@ -107,16 +110,18 @@ def drafted(
         raise IndexMissing(
             f"nothing was indexed in {catalog.index} yet; run `retrieval index SOURCE`"
         )
-    checkpoint(catalog.engine)
-    revision = catalog.revision()
-    adapter = catalog.adapter(encoder.fingerprint)
     generations = Generations(catalog.index)
     live = _live(generations)
+    with full_disk_told(catalog, encoder, live):
+        checkpoint(catalog.engine)
+        refuse_damage(catalog)
+    revision = catalog.revision()
+    adapter = catalog.adapter(encoder.fingerprint)
     wanted = index_type or settings.index_type or (live.wanted_type if live else "auto")
     fingerprint = fingerprint_of(encoder.fingerprint, adapter)
     if live is not None and live.fingerprint != fingerprint:
         live = None  # nothing of it can be taken over
-    with generations.new() as folder:
+    with full_disk_told(catalog, encoder, live), generations.new() as folder:
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(catalog_path(catalog.index), folder / SNAPSHOT_FILE)
             if adapter is not None:
@@ -166,20 +171,15 @@ def _live(generations: Generations) -> Manifest | None:
 def _before(generations: Generations, live: Manifest, modality: Modality) -> LiveIndex | None:
     """The live gallery; None where its files are not as they were written."""
     files = GalleryFiles(generations.folder(live.generation), modality)
-    for path in (files.index, files.ids):
-        try:
-            if sha256_of(path) != live.files[path.name]["sha256"]:
-                return None
-        except (OSError, KeyError):
-            return None
+    if not generations.are_whole(live, (files.index.name, files.ids.name)):
+        return None
     return LiveIndex(files, live.galleries[modality])
 
 
 def _map_before(generations: Generations, live: Manifest | None) -> CatalogMap | None:
-    try:
-        return None if live is None else read_map(generations.folder(live.generation))
-    except (OSError, ValueError):
+    if live is None or not generations.are_whole(live, (MAP_IDS_FILE, MAP_PLACES_FILE)):
         return None
+    return read_map(generations.folder(live.generation))
 
 
 def _write_rows(
@@ -188,14 +188,24 @@ def _write_rows(
     """Writes vectors, primary keys and products of a gallery, row by row to disk."""
     modality = files.modality
     count = catalog.counts()[modality]
-    vectors = _new_array(files.vectors, np.float16, (count, encoder.dim))
     ids, owners = np.empty(count, np.int64), np.empty(count, np.int64)
     filled = 0
-    for part_ids, part_owners, stored, _ in catalog.stored_rows(modality, encoder.fingerprint):
-        part = slice(filled, filled + len(part_ids))
-        ids[part], owners[part] = part_ids, part_owners
-        vectors[part] = stored if adapter is None else adapter.apply(modality, stored)
-        filled = part.stop
+    # Row after row, not mapped: where a mapped file outgrows the disk, the process is killed.
+    with files.vectors.open("wb") as file:
+        kept = {"descr": "<f2", "fortran_order": False, "shape": (count, encoder.dim)}
+        np.lib.format.write_array_header_1_0(file, kept)
+        for part_ids, part_owners, stored, _ in catalog.stored_rows(modality, encoder.fingerprint):
+            # FAISS ends with an error of its own, or learns nothing.
+            if not np.isfinite(stored).all():
+                raise CatalogError(
+                    f"stored vectors of {modality} hold values that are no numbers; "
+                    "run `retrieval verify --repair`, then `retrieval index SOURCE`"
+                )
+            part = slice(filled, filled + len(part_ids))
+            ids[part], owners[part] = part_ids, part_owners
+            made = stored if adapter is None else adapter.apply(modality, stored)
+            file.write(np.asarray(made, dtype="<f2").tobytes())
+            filled = part.stop
     if filled != count:
         raise CatalogError(
             f"{count - filled} of {count} {modality} have no vector of model {encoder.name}; "
@@ -204,9 +214,8 @@ def _write_rows(
     products = np.searchsorted(catalog.products_with(()), owners).astype(np.int32)
     np.save(files.ids, ids)
     np.save(files.products, products)
-    if isinstance(vectors, np.memmap):
-        vectors.flush()
-    return _StoredRows(vectors, ids)
+    # An empty file cannot be mapped.
+    return _StoredRows(np.load(files.vectors, mmap_mode="r" if count else None), ids)
 
 
 def _write_index(
@@ -232,17 +241,10 @@ def _write_index(
         recall = tune(index, rows.vectors, rows.ids, queries, goal)
     index.save(files.index)
     return GalleryEntry(
-        count, kind, index.search_effort, recall.by_query, index.rescore_depth, built, changed
+        count, index.kind, index.search_effort, recall.by_query, index.rescore_depth, built, changed
     )
 
 
 def _query_sample(rows: _StoredRows) -> Vectors:
     picked = spread_evenly(len(rows.ids), RECALL_QUERIES)
     return np.asarray(rows.vectors[picked], dtype=np.float32)
-
-
-def _new_array(path: Path, dtype: type, shape: tuple[int, int]) -> Any:
-    if 0 in shape:  # an empty file cannot be mapped
-        np.save(path, np.empty(shape, dtype))
-        return np.empty(shape, dtype)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

@@ -56,6 +56,8 @@ SQL_COLUMNS = {
     "brand": ProductRow.brand,
     "price": ProductRow.price,
 }
+# A generation of an earlier version has no column for checksums.
+_CARDS = select(*(c for c in ProductRow.__table__.c if c.name not in ("row_hash", "checksum")))
 # Made once: to put a statement together takes SQLAlchemy longer than SQLite to answer it.
 _BY_WORDS = text(
     f"SELECT rowid, -bm25({FULL_TEXT}, {', '.join(map(str, WORD_WEIGHTS))}) AS score "
@@ -284,8 +286,8 @@ class Snapshot:
             for ids in in_chunks(list(product_ids)):
                 images = _image_rows(connection, ids)
                 texts = _text_rows(connection, ids)
-                for row in connection.execute(select(ProductRow).where(ProductRow.id.in_(ids))):
-                    values = {k: v for k, v in row._mapping.items() if k != "row_hash"}
+                for row in connection.execute(_CARDS.where(ProductRow.id.in_(ids))):
+                    values = dict(row._mapping)
                     cards[row.id] = Card(
                         **values,
                         images=tuple(images.get(row.id, ())),

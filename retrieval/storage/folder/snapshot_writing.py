@@ -35,7 +35,7 @@ def write_snapshot(catalog: Path, target: Path) -> None:
         Base.metadata.create_all(engine, tables=_TABLES)
         connection.execute("ATTACH DATABASE ? AS source", (str(catalog),))
         for table in _TABLES:
-            columns = ", ".join(column.name for column in table.columns)
+            columns = ", ".join(c.name for c in table.columns if c.name != "checksum")
             connection.execute(
                 f"INSERT INTO main.{table.name} ({columns}) "
                 f"SELECT {columns} FROM source.{table.name} ORDER BY id"

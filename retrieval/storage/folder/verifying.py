@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,24 @@ from retrieval.common.vectors import Vectors, from_blobs
 from retrieval.errors import CatalogError, IndexDamaged, IndexMissing
 from retrieval.storage.entities import Manifest, Modality, Problem
 from retrieval.storage.folder.catalog_reading import TABLES, CatalogReader
+from retrieval.storage.folder.checksums import (
+    ROWS,
+    Row,
+    fill_checksums,
+    has_checksums,
+    row_checksum,
+    shown_columns,
+    unchecked,
+    vector_checksum,
+    wrong_rows,
+)
 from retrieval.storage.folder.gallery import Gallery, GalleryFiles
-from retrieval.storage.folder.generation_folders import GENERATIONS, Generations, live_manifest
+from retrieval.storage.folder.generation_folders import (
+    GENERATIONS,
+    MANIFEST,
+    Generations,
+    live_manifest,
+)
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
 from retrieval.storage.models import EncoderRow, ProductRow, Vector
 
@@ -30,7 +48,12 @@ ADAPTED_TOLERANCE = 2e-3
 def check_catalog(catalog: CatalogReader) -> list[Problem]:
     """What is wrong within `catalog.db`."""
     try:
-        return [*_sqlite_faults(catalog), *_bad_vectors(catalog), *_missing_vectors(catalog)]
+        return [
+            *_sqlite_faults(catalog),
+            *_bad_vectors(catalog),
+            *_bad_rows(catalog),
+            *_missing_vectors(catalog),
+        ]
     except (DatabaseError, CatalogError) as error:
         return [_damaged(error)]
 
@@ -60,17 +83,62 @@ def _bad_vectors(catalog: CatalogReader) -> Iterator[Problem]:
         encoders = connection.execute(select(EncoderRow.id, EncoderRow.dim))
         dims = {row.id: row.dim for row in encoders}
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-            select(Vector.id, Vector.encoder_id, Vector.data)
+            select(
+                Vector.id,
+                Vector.encoder_id,
+                Vector.data,
+                Vector.content_hash,
+                catalog.vector_checksum,
+            )
         )
-        for vector_id, encoder_id, data in rows:
+        for vector_id, encoder_id, data, content_hash, checksum in rows:
             fault = _vector_fault(data, dims.get(encoder_id, 0))
+            if checksum is not None and checksum != vector_checksum(content_hash, data):
+                fault = fault or "is not as it was written"
             if fault:
                 yield Problem(
-                    f"stored vector {vector_id} {fault}; `retrieval verify --repair` drops it, "
-                    "`retrieval index SOURCE` makes it again",
+                    f"stored vector {vector_id} {fault}; `retrieval verify --repair` takes it from "
+                    "a generation, or drops it for `retrieval index SOURCE` to make again",
                     derived=True,
                     vector_id=vector_id,
                 )
+
+
+def _bad_rows(catalog: CatalogReader) -> list[Problem]:
+    """Rows that are not as they were written."""
+    with catalog.engine.connect() as connection:
+        if not has_checksums(connection):
+            return []
+        wrong = {model.__tablename__: list(wrong_rows(connection, model)) for model in ROWS}
+    return [
+        Problem(
+            f"{len(numbers)} rows of {name} in catalog.db are not as they were written (the first "
+            f"has id {numbers[0]}); run `retrieval verify --repair`, which takes them from a "
+            "generation",
+            derived=True,
+        )
+        for name, numbers in wrong.items()
+        if numbers
+    ]
+
+
+def refuse_damage(catalog: CatalogReader) -> None:
+    """Raises CatalogError where rows would be published that are not as they were written.
+
+    Those of earlier versions get their checksums here, where the generation made of them agrees.
+    """
+    problems = _bad_rows(catalog)
+    with catalog.engine.connect() as connection:
+        lacking = unchecked(connection)
+    if lacking and not problems:
+        problems = [problem for problem in check_generation(catalog) if problem.of_truth]
+    if problems:
+        raise CatalogError(
+            f"{problems[0].text.partition(';')[0]}; run `retrieval verify --repair` first"
+        )
+    if lacking:
+        with catalog.engine.begin() as connection:
+            fill_checksums(connection)
 
 
 def _vector_fault(data: bytes, dim: int) -> str | None:
@@ -118,19 +186,20 @@ def check_generation(catalog: CatalogReader) -> list[Problem]:
         manifest = live_manifest(generations)
     except (IndexDamaged, IndexMissing) as error:
         return [*problems, Problem(str(error), derived=True)]
-    for name in generations.damaged_files(manifest):
+    damaged = generations.damaged_files(manifest)
+    if not generations.is_as_written(manifest.generation):
+        damaged.append(MANIFEST)
+    for name in damaged:
         text_ = f"{name} of generation {manifest.generation} is not as it was written"
-        problems.append(Problem(f"{text_}; run `retrieval rebuild`", derived=True))
-    if problems:
-        return problems
-    if manifest.generation < max(generations.numbers()):
+        problems.append(Problem(f"{text_}; run `retrieval verify --repair`", derived=True))
+    if damaged or generations.rolled_back_to() is not None:
         return problems  # rolled back: it is meant to differ from the catalog
     try:
-        return _compare(generations, manifest, catalog)
+        return [*problems, *_compare(generations, manifest, catalog)]
     except IndexDamaged as error:
-        return [Problem(str(error))]
+        return [*problems, Problem(str(error))]
     except (DatabaseError, CatalogError) as error:
-        return [_damaged(error)]
+        return [*problems, _damaged(error)]
 
 
 def _compare(generations: Generations, manifest: Manifest, catalog: CatalogReader) -> list[Problem]:
@@ -147,8 +216,9 @@ def _compare(generations: Generations, manifest: Manifest, catalog: CatalogReade
 def _differences(folder: Path, manifest: Manifest, catalog: CatalogReader) -> list[Problem]:
     problems: list[Problem] = []
 
-    def differs(what: str) -> None:
-        problems.append(Problem(f"{what}; run `retrieval rebuild`", derived=True))
+    def differs(what: str, *, of_truth: bool = False) -> None:
+        text_ = f"{what}; run `retrieval verify --repair`"
+        problems.append(Problem(text_, derived=True, of_truth=of_truth))
 
     encoder = catalog.active_encoder()
     adapter = catalog.adapter(encoder.fingerprint) if encoder else None
@@ -159,12 +229,18 @@ def _differences(folder: Path, manifest: Manifest, catalog: CatalogReader) -> li
         gallery = Gallery.load(GalleryFiles(folder, modality), entry)
         if not np.array_equal(gallery.index.ids(), gallery.ids):
             differs(f"FAISS and the vectors beside it hold different {modality}")
-        wrong = _wrong_vectors(gallery, modality, encoder.fingerprint, adapter, catalog)
+        wrong, unproven = _wrong_vectors(gallery, modality, encoder.fingerprint, adapter, catalog)
         if wrong:
             differs(f"{wrong} {modality} differ between the generation and the catalog")
+        for vector_id in unproven:
+            # The generation's file is as it was published, of the same revision: it is right.
+            differs(f"stored vector {vector_id} is not the one that was published", of_truth=True)
+            problems[-1] = replace(problems[-1], vector_id=vector_id)
     with contextlib.closing(Snapshot(folder / SNAPSHOT_FILE)) as snapshot:
-        if _products(snapshot.engine) != _products(catalog.engine):
-            differs("the generation's products are not those of the catalog")
+        for model in ROWS:
+            if _rows(snapshot.engine, model) != _rows(catalog.engine, model):
+                what = "products" if model is ProductRow else f"rows of {model.__tablename__}"
+                differs(f"the generation's {what} are not those of the catalog", of_truth=True)
     return problems
 
 
@@ -174,17 +250,19 @@ def _wrong_vectors(
     fingerprint: str,
     adapter: Adapter | None,
     catalog: CatalogReader,
-) -> int:
-    """How many rows are on one side only, or hold another vector there."""
+) -> tuple[int, list[int]]:
+    """How many rows are on one side only, or hold another vector there; and the stored vectors
+    of them that have no checksum to say which side is right."""
     model = TABLES[modality]
     query = (
-        select(model.id, Vector.data)
+        select(model.id, Vector.data, Vector.id, catalog.vector_checksum)
         .join(Vector, Vector.content_hash == model.content_hash)
         .where(Vector.encoder_id == catalog.encoder_id(fingerprint))
         .order_by(model.id)
     )
     adapt = None if adapter is None else functools.partial(adapter.apply, modality)
     wrong = matched = 0
+    unproven: list[int] = []
     with catalog.engine.connect() as connection:
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
         for part in rows.partitions():
@@ -194,8 +272,11 @@ def _wrong_vectors(
                     wrong += 1
                     continue
                 matched += 1
-                wrong += not _same(gallery.vectors[position], row[1], adapt)
-    return wrong + len(gallery) - matched
+                if not _same(gallery.vectors[position], row[1], adapt):
+                    wrong += 1
+                    if row[3] is None and adapt is None:
+                        unproven.append(row[2])
+    return wrong + len(gallery) - matched, unproven
 
 
 def _same(published: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None) -> bool:
@@ -209,7 +290,11 @@ def _same(published: Any, stored: bytes, adapt: Callable[[Any], Vectors] | None)
     return bool(np.allclose(made, np.asarray(published, np.float32), atol=ADAPTED_TOLERANCE))
 
 
-def _products(engine: Any) -> list[Any]:
-    columns = (ProductRow.id, ProductRow.key, ProductRow.row_hash)
+def _rows(engine: Any, model: Row) -> int:
+    """One number for all rows of a table: equal where the rows are, in bounded memory."""
+    summed = 0
     with engine.connect() as connection:
-        return list(connection.execute(select(*columns).order_by(ProductRow.id)))
+        query = select(*shown_columns(model)).order_by(model.id)
+        for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query).mappings():
+            summed = zlib.crc32(f"{row['id']} {row_checksum(row)}".encode(), summed)
+    return summed

@@ -34,6 +34,22 @@ def test_every_type_finds_the_true_neighbours(kind: str) -> None:
     assert len(index) == 3_000
 
 
+@pytest.mark.parametrize("different", [1, 2, 20])
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+def test_a_catalog_that_shows_few_photos_many_times_is_found_whole(
+    kind: str, different: int
+) -> None:
+    """Cells that only copies were learnt from stay empty: a search of some would find nothing."""
+    vectors = clustered(different)[np.arange(3_000) % different]
+    vectors[0] = 0
+    index = AnnIndex.build(kind, vectors, np.arange(3_000, dtype=np.int64))
+    queries = {"images": vectors[1:40].astype(np.float32), "texts": off_cloud(vectors, 40)}
+    recall = tune(index, vectors, np.arange(3_000, dtype=np.int64), queries, goal=0.98)
+    assert recall.worst >= 0.9  # of a graph, whose links between heaps of copies are few
+    scores, _ = index.search(vectors[1:2].astype(np.float32), 20)
+    assert scores.min() > 0.95
+
+
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_ids_are_kept_through_a_file(kind: str, tmp_path: Path) -> None:
     vectors = clustered(500)

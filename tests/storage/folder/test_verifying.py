@@ -13,6 +13,7 @@ import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.indexing.maintenance import verify
 from retrieval.settings import Settings
+from retrieval.storage.entities import MODALITIES
 from tests.support.damage import generation, problems, query
 from tests.support.models import no_model
 from tests.support.shop import Shop
@@ -94,6 +95,8 @@ def test_a_stored_vector_that_cannot_be_right_is_dropped_and_made_again(
     made: Settings, shop: Shop, tiny_model: str, blob: bytes, said: str
 ) -> None:
     query(made, "UPDATE vector SET data = ? WHERE id = 5", blob)
+    for modality in MODALITIES:  # else the generation's copy would be taken
+        (generation(made) / f"{modality}.vectors.npy").unlink()
     assert any(said in problem for problem in problems(made))
     report = verify(made, Quiet(), repair=True)
     assert any("dropped 1" in done for done in report.repaired)
