@@ -25,7 +25,12 @@ class Site:
         self.settings = settings
         self.searcher = Searcher(settings.index, settings)
         cache = settings.index / CACHE
-        self.uploads = Uploads(cache / "uploads", settings.upload_bytes, settings.upload_pixels)
+        self.uploads = Uploads(
+            cache / "uploads",
+            settings.upload_bytes,
+            settings.upload_pixels,
+            settings.upload_store_bytes,
+        )
         self.thumbnails = Thumbnails(cache / "thumbnails", settings.max_image_pixels)
         self.ready = threading.Event()
         self.registry = CollectorRegistry()
