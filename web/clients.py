@@ -32,7 +32,7 @@ def client_of(address: str | None) -> str:
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
-        return text[:100]
+        return text[:100] or "unknown"  # an empty one would not be counted at all
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
     if parsed.ipv4_mapped is not None:

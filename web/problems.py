@@ -111,7 +111,8 @@ def _unread() -> Response | None:
 
 
 def _too_large() -> str:
-    return f"more than {current_app.config['MAX_CONTENT_LENGTH']:,} bytes; send a smaller photo"
+    most = current_app.extensions["site"].settings.upload_bytes
+    return f"this is too large: photos of up to {most:,} bytes are taken; send a smaller photo"
 
 
 def _of_http(error: HTTPException) -> Response:

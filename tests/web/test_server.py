@@ -327,8 +327,8 @@ def test_what_is_refused_is_told_in_words_of_our_own(
         ("[2001:db8:1:2:9::9]", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("unknown", "unknown"),
-        ("", ""),
-        (None, ""),
+        ("", "unknown"),
+        (None, "unknown"),
     ],
 )
 def test_a_client_is_its_address_or_its_network(address: str | None, client: str) -> None:
