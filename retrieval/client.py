@@ -170,6 +170,10 @@ class Client:
         return Hit(**{**hit, "matched": Matched(**matched), "image": image, "images": images})
 
     def _absolute(self, path: str) -> str:
+        # Served below a path, and told so by its proxy, a server names that path itself.
+        below = urllib.parse.urlsplit(self.address).path
+        if below and path.startswith(below + "/"):
+            path = path.removeprefix(below)
         return self.address + path
 
 

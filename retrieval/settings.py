@@ -93,6 +93,18 @@ class Settings(BaseSettings):
     upload_processes: int = Field(
         2, ge=1, le=64, description="large or unusual photos that the server decodes at once"
     )
+    upload_store_bytes: int = Field(
+        500_000_000,
+        ge=1,
+        description="photos that visitors searched by, all together; a tenth of it for one client",
+    )
+    connections: int = Field(
+        1_000, ge=8, le=100_000, description="connections that the server keeps at once"
+    )
+    client_connections: int = Field(64, ge=1, description="and of them, of one client")
+    stop_seconds: float = Field(
+        25.0, ge=0, description="a server that is stopped answers for so long what it has accepted"
+    )
     rate_limit: str = Field(
         "1200/minute", description="requests of one client that the server answers"
     )

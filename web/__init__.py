@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from flask import Flask, Request, Response, jsonify, redirect, request
+from flask import Flask, Request, Response, request
 from flask_compress import Compress
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import OpenAPI
 
-import retrieval
 from retrieval.common.asker import Asker, asked_by
 from retrieval.common.deadline import time_limit
 from retrieval.settings import Settings, load_settings
-from web import api, monitoring, pages, pictures, problems, security
+from web import api, caching, docs, monitoring, pages, pictures, problems, security
+from web.clients import client_of
 from web.site import Site
 
 MAX_FORM_BYTES = 1_000_000
@@ -47,8 +46,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     site = Site(settings)
     app = OpenAPI(
         "web",
-        info=Info(title="Retrieval", version=retrieval.__version__),
-        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        info=docs.INFO,
+        security_schemes=docs.SECURITY,
         doc_prefix="/docs",
         validation_error_status=422,
         validation_error_model=problems.ProblemDetails,
@@ -60,17 +59,20 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + MAX_FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.config["RATELIMIT_HEADERS_ENABLED"] = True
+    app.after_request(caching.send_no_version_twice)  # before what squeezes, and so after it
     Compress(app)
+    app.after_request(caching.name_version)
     app.after_request(_wait_only_where_told)  # before the limiter's own, and so after it
     limiter = Limiter(
-        get_remote_address, app=app, default_limits=[settings.rate_limit], storage_uri="memory://"
+        lambda: client_of(request.remote_addr),
+        app=app,
+        default_limits=[settings.rate_limit],
+        storage_uri="memory://",
     )
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(pictures.blueprint)
     app.register_api(api.blueprint)
-    # The library's own page lists the ways to show the description, of which there is one.
-    app.before_request(_straight_to_docs)
-    app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
+    docs.register(app)
     _limit_time(app, settings.request_seconds)
     monitoring.register(app)
     for name in ("healthz", "metrics"):
@@ -78,10 +80,6 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     problems.register(app)
     security.register(app, settings)
     return app
-
-
-def _straight_to_docs() -> Any:
-    return redirect("/docs/swagger") if request.path in ("/docs", "/docs/") else None
 
 
 def _wait_only_where_told(response: Response) -> Response:
@@ -95,7 +93,7 @@ def _limit_time(app: Flask, seconds: float) -> None:
     answer: Any = app.wsgi_app
 
     def limited(environ: Any, start_response: Any) -> Any:
-        key = environ.get("REMOTE_ADDR", "")
+        key = client_of(environ.get("REMOTE_ADDR"))
         is_gone = environ.get("waitress.client_disconnected", lambda: False)
         with time_limit(seconds), asked_by(Asker(key, is_gone)):
             return answer(environ, start_response)

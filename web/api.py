@@ -10,12 +10,15 @@ from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+from werkzeug.exceptions import UnsupportedMediaType
 
-from retrieval.errors import ImageError
+from retrieval.errors import ImageError, QueryError
 from web.addresses import photo_address
 from web.problems import ProblemDetails
 from web.search_params import Described, SearchParams, search
 from web.site import site
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 class MatchedOut(BaseModel):
@@ -157,6 +160,10 @@ class SearchQuery(Strict, SearchParams):
     """A search by words or by likeness."""
 
 
+class NoParameters(Strict):
+    """Where an address takes none."""
+
+
 class PhotoSearchForm(SearchQuery):
     """A search by photo: the same fields, and the photo itself."""
 
@@ -174,6 +181,7 @@ _ERRORS: Any = {
         ("403", "this server has no token, so nobody may"),
         ("404", "there is no such product"),
         ("413", "the photo is too large"),
+        ("415", "the body is no form"),
         ("422", "a parameter is of the wrong form, or the photo cannot be read"),
         ("429", "too many requests"),
         ("503", "the index cannot be read just now"),
@@ -185,37 +193,79 @@ blueprint = APIBlueprint(
     url_prefix="/api/v1",
     abp_tags=[Tag(name="search")],
     abp_responses={
-        code: response for code, response in _ERRORS.items() if code not in ("401", "403")
+        code: response for code, response in _ERRORS.items() if code not in ("401", "403", "415")
     },
 )
 
 
-@blueprint.get("/search", responses={"200": ResultOut})
+@blueprint.before_request
+def _forms_alone() -> None:
+    """What is sent in another form would be passed over, and nothing, or all, be found."""
+    if request.endpoint != "api.search_by_photo" or request.mimetype in FORMS:
+        return
+    if request.mimetype or request.content_length or "Transfer-Encoding" in request.headers:
+        raise UnsupportedMediaType(
+            f"a search is sent as a form, not as {request.mimetype[:100] or 'bytes'}: "
+            "multipart/form-data, photos as parts called image (curl -F image=@photo.jpg -F "
+            "q=mug), or in the address, with GET"
+        )
+
+
+@blueprint.get(
+    "/search",
+    description="Words, ids of products to be like, and conditions, in the address. The best come "
+    "first, `limit` of them from `offset` on, each with why it was found and how strongly.",
+    responses={"200": ResultOut},
+)
 def search_by_words(query: SearchQuery) -> Response:
     """Search by words, or by likeness to products."""
     return jsonify(with_addresses(search(site(), query).as_dict()))
 
 
-@blueprint.post("/search", responses={"200": ResultOut})
-def search_by_photo(form: PhotoSearchForm) -> Response:
+@blueprint.post(
+    "/search",
+    description="The same fields as in an address, and photos, as a form. Fields may also stand "
+    "in the address; one that stands in both with two values is refused. Nothing is kept.",
+    responses={"200": ResultOut, "415": _ERRORS["415"]},
+)
+def search_by_photo(query: SearchQuery, form: PhotoSearchForm) -> Response:
     """Search by a photo, by words, or by both."""
     # Of a part without a filename the form makes whatever it reads in it: text, number, list.
     files = request.files.getlist("image")
     if form.image and not files:
         raise ImageError("image is no file; send it as a part with a filename")
     photos = [site().uploads.clean(file.stream.read())[0] for file in files]
-    return jsonify(with_addresses(search(site(), form, photos).as_dict()))
+    asked = _of_both(query, form)
+    return jsonify(with_addresses(search(site(), asked, photos).as_dict()))
 
 
-@blueprint.get("/products/<path:product_id>/similar", responses={"200": ResultOut})
+def _of_both(query: SearchQuery, form: PhotoSearchForm) -> PhotoSearchForm:
+    """The form, and what stands in the address beside it; raises QueryError where they differ."""
+    in_address = {name: getattr(query, name) for name in query.model_fields_set}
+    for name in in_address.keys() & form.model_fields_set:
+        if in_address[name] != getattr(form, name):
+            known = SearchQuery.model_fields[name].alias or name
+            raise QueryError(f"{known} stands in the address and in the form; send it once")
+    return form.model_copy(update=in_address)
+
+
+@blueprint.get(
+    "/products/<path:product_id>/similar",
+    description="By its photos and its texts; the product itself is left out.",
+    responses={"200": ResultOut},
+)
 def similar(path: ProductPath, query: Page) -> Response:
     """Products like this one."""
     return _similar(path.product_id, query)
 
 
-@blueprint.get("/product/similar", responses={"200": ResultOut})
+@blueprint.get(
+    "/product/similar",
+    description="As below `/products/`, for ids that cannot stand in a path, too.",
+    responses={"200": ResultOut},
+)
 def similar_by_id(query: SimilarQuery) -> Response:
-    """Products like this one, whatever its id is: not all can stand in a path."""
+    """Products like this one, whatever its id is."""
     return _similar(query.id, query)
 
 
@@ -224,15 +274,24 @@ def _similar(key: str, page: Page) -> Response:
     return jsonify(with_addresses(result.as_dict()))
 
 
-@blueprint.get("/products/<path:product_id>", responses={"200": ProductOut})
-def product(path: ProductPath) -> Response:
-    """One product; its ETag changes when it does."""
+@blueprint.get(
+    "/products/<path:product_id>",
+    description="All that is known of a product, with the words that it goes by and the addresses "
+    "of its photos. Its ETag changes when it does.",
+    responses={"200": ProductOut},
+)
+def product(path: ProductPath, query: NoParameters) -> Response:  # noqa: ARG001 - refuses any
+    """One product."""
     return _product(path.product_id)
 
 
-@blueprint.get("/product", responses={"200": ProductOut})
+@blueprint.get(
+    "/product",
+    description="As below `/products/`, for ids that cannot stand in a path, too.",
+    responses={"200": ProductOut},
+)
 def product_by_id(query: ProductQuery) -> Response:
-    """One product, whatever its id is: not all can stand in a path."""
+    """One product, whatever its id is."""
     return _product(query.id)
 
 
@@ -246,11 +305,12 @@ def _product(key: str) -> Response:
 
 @blueprint.delete(
     "/uploads/<photo_id>",
+    description="Needs the token. Photos are kept for a week otherwise.",
     responses={"204": None, "401": _ERRORS["401"], "403": _ERRORS["403"]},
     security=[{"token": []}],
 )
-def forget_upload(path: UploadPath) -> tuple[str, int]:
-    """Forgets a photo that a visitor uploaded on the site; it is kept for a week otherwise."""
+def forget_upload(path: UploadPath, query: NoParameters) -> tuple[str, int]:  # noqa: ARG001
+    """Forget a photo that a visitor uploaded on the site."""
     site().uploads.forget(path.photo_id)
     return "", 204
 

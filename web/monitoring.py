@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, g, jsonify, request
-from flask_openapi3 import OpenAPI
+from flask_openapi3 import OpenAPI, Tag
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -16,6 +16,9 @@ from pydantic import BaseModel
 
 from web.site import Site, site
 
+TAG = Tag(name="operation")
+METRICS = "Requests by address and status, seconds by stage, batches of the model, the generation."
+HEALTH = "The live generation with its counts and its model; for a balancer: 503 while it loads."
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TEXT: Any = {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
@@ -66,7 +69,7 @@ def register(app: OpenAPI) -> None:
             latency.labels(route).observe(time.perf_counter() - g.started)
         return response
 
-    @app.get("/metrics", responses={"200": _TEXT})
+    @app.get("/metrics", tags=[TAG], description=METRICS, responses={"200": _TEXT})
     def metrics() -> Response:
         """Counts and latencies, as Prometheus reads them."""
         manifest = site().searcher.generation.manifest
@@ -74,7 +77,7 @@ def register(app: OpenAPI) -> None:
         products.set(manifest.products)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/healthz", responses={"200": Health, "503": Health})
+    @app.get("/healthz", tags=[TAG], description=HEALTH, responses={"200": Health, "503": Health})
     def healthz() -> tuple[Response, int]:
         """Whether it is ready, and what it serves; 503 while the model loads."""
         return jsonify(_health()), 200 if site().ready.is_set() else 503

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from pydantic import ValidationError
+from werkzeug.datastructures import CombinedMultiDict
 
 from retrieval.common.products import category_steps
 from retrieval.errors import QueryError
@@ -15,6 +16,7 @@ from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
 from web.addresses import photo_address, product_address
+from web.clients import client_of
 from web.map import HEIGHT, WIDTH, drawing
 from web.search_params import MAX_WORDS, SORTS, SearchParams, search
 from web.site import site
@@ -89,12 +91,14 @@ def index() -> str | Response:
 def upload() -> Any:
     """Keeps a photo, and goes on to an address that searches by it."""
     file = request.files.get("image")
-    values = {name: request.form.get(name, "") for name in SINGLES if name not in ("photo", "crop")}
-    lists = {name: request.form.getlist(name) for name in LISTS}
+    # What stands in the address of the form holds, too.
+    sent = CombinedMultiDict([request.form, request.args])
+    values = {name: sent.get(name, "") for name in SINGLES if name not in ("photo", "crop")}
+    lists = {name: sent.getlist(name) for name in LISTS}
     data = file.stream.read() if file is not None else b""
-    kept = request.form.get("photo", "")
-    photo = site().uploads.add(data) if data else kept
-    crop = "" if data else request.form.get("crop", "")
+    kept = sent.get("photo", "")
+    photo = site().uploads.add(data, client_of(request.remote_addr)) if data else kept
+    crop = "" if data else sent.get("crop", "")
     query = {**lists, **values, "photo": photo, "crop": crop}
     if any(len(value) > MAX_WORDS for value in query.values() if isinstance(value, str)):
         raise QueryError(f"words of more than {MAX_WORDS} characters; shorten them")

@@ -37,7 +37,7 @@ def _photo(key: str, position: int, size: int) -> Response:
     response.set_etag(etag)
     response.cache_control.public = True
     response.cache_control.max_age = KEPT_SECONDS
-    if request.if_none_match.contains(etag):
+    if request.if_none_match.contains_weak(etag):
         response.status_code = 304
         return response
     response.set_data(thumbnails.get(path, size))
@@ -48,6 +48,7 @@ def _photo(key: str, position: int, size: int) -> Response:
 def upload(photo_id: str) -> Response:
     """An uploaded photo; private to who has its address."""
     response = Response(site().uploads.get(photo_id), content_type="image/jpeg")
+    response.set_etag(photo_id)  # it is the hash of its pixels
     response.cache_control.private = True
     response.cache_control.max_age = KEPT_SECONDS
     return response

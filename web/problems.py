@@ -22,6 +22,8 @@ from retrieval.errors import (
 )
 from web.wording import in_words
 
+# In the environment of a request that the server could not read: why not.
+REFUSED = "retrieval.refused"
 TYPE = "application/problem+json"
 TYPES = "urn:retrieval:error:"
 PROGRAMS = ("/api/", "/healthz", "/metrics", "/openapi")
@@ -47,6 +49,7 @@ class ProblemDetails(BaseModel):
 
 
 def register(app: Flask) -> None:
+    app.before_request(_unread)
     app.register_error_handler(RetrievalError, _of_engine)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _unexpected)
@@ -93,11 +96,32 @@ def _of_engine(error: RetrievalError) -> Response:
     return response
 
 
+def _unread() -> Response | None:
+    """What the server could not read is told as all other errors are."""
+    error = request.environ.get(REFUSED)
+    if error is None:
+        return None
+    status = HTTPStatus(error.code)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return answer(status, _too_large())
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return answer(status, "the address and the headers are too long; ask for less")
+    return answer(status, f"this is not HTTP as it should be: {error.body}")
+
+
+def _too_large() -> str:
+    most = current_app.extensions["site"].settings.upload_bytes
+    return f"this is too large: photos of up to {most:,} bytes are taken; send a smaller photo"
+
+
 def _of_http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     status = HTTPStatus(error.code)
-    response = answer(status, error.description or status.phrase)
+    told = error.description or status.phrase
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        told = _too_large()
+    response = answer(status, told)
     # What a status demands beside the body: Allow, Retry-After.
     kept: Any = error.get_response().headers
     for name, value in kept.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -31,9 +32,10 @@ SEARCHES = ("pages.upload", "api.search_by_photo")
 
 
 def register(app: Flask, settings: Settings) -> None:
+    origins = _origins(settings.cors_origins)
+    app.before_request(lambda: _refuse_other_sites(origins))
     app.before_request(lambda: _refuse(settings.token))
     app.after_request(_add_headers)
-    origins = _origins(settings.cors_origins)
     if origins:
         # Photos, too: what another site finds it wants to show.
         policy = {"origins": origins, "methods": ["GET", "HEAD", "POST", "OPTIONS"]}
@@ -57,6 +59,42 @@ def _let_photos_be_shown(response: Response) -> Response:
     if request.endpoint == "pictures.photo":
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
+
+
+def _refuse_other_sites(allowed: Sequence[str]) -> Response | None:
+    """What another site's page makes a visitor's browser send would be done in the visitor's name.
+
+    A browser says whose page it was: by Sec-Fetch-Site where the site has TLS, by Origin, by
+    Referer where it is old. A program says nothing, and has no visitor to act for.
+    """
+    if request.method in READING or "*" in allowed:
+        return None
+    came_from = request.headers.get("Origin") or _origin_of(request.headers.get("Referer", ""))
+    if came_from in allowed:
+        return None
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    else:
+        ours = not came_from or _host_of(came_from) == _host_of(f"//{request.host}")
+    if ours:
+        return None
+    return answer(
+        HTTPStatus.FORBIDDEN,
+        "a page of another site sent this; that site is not among the server's cors_origins. If "
+        "it is this site, its proxy must pass on the name it is asked by, as Host",
+    )
+
+
+def _origin_of(address: str) -> str:
+    scheme, found, rest = address.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest)[0]}" if found else ""
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of an origin, in lower case; the ports that need not be written left out."""
+    host = origin.rpartition("//")[2].rpartition("@")[2].lower()
+    return re.sub(r":(80|443)?$", "", host)
 
 
 def _refuse(token: SecretStr | None) -> Response | None:

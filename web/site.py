@@ -29,7 +29,11 @@ class Site:
         cache = settings.index / CACHE
         pool = DecodingPool(settings.upload_processes)
         self.uploads = Uploads(
-            cache / "uploads", settings.upload_bytes, limits_of_visitors(settings), pool
+            cache / "uploads",
+            settings.upload_bytes,
+            limits_of_visitors(settings),
+            pool,
+            settings.upload_store_bytes,
         )
         self.thumbnails = Thumbnails(
             cache / "thumbnails", settings.max_image_bytes, limits_of_the_user(settings), pool

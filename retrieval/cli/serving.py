@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import logging
+import signal
 import threading
-from typing import Any
+from collections.abc import Callable
+from types import FrameType
 
 import click
 
 from retrieval.cli.common import common_options, model_options, note
 from retrieval.cli.moved import tell_of_photos
 from retrieval.common.text import printable
-from retrieval.errors import ServerError
+from retrieval.errors import ServerError, one_line
 from retrieval.settings import Settings
 
 
@@ -21,7 +23,9 @@ from retrieval.settings import Settings
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256))
 @click.option(
-    "--trusted-proxy", metavar="ADDRESS", help="A proxy before it, which says who its clients are."
+    "--trusted-proxy",
+    metavar="ADDRESS",
+    help="A proxy before it, which says who its clients are; or a network: 10.0.0.0/8.",
 )
 @model_options
 @common_options
@@ -36,46 +40,38 @@ def serve(
     """Serve the site and the HTTP interface, until it is stopped.
 
     It listens on this machine alone unless --host says otherwise. New generations are taken up as
-    they are published. Stopped, it finishes what it is answering.
+    they are published. Stopped, it answers what it has accepted.
     """
-    import waitress
-
     from web import create_app
+    from web.server import Server, raise_open_files
 
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(OneLine("%(asctime)s %(name)s %(message)s"))
     # A page of photos is more requests than threads: that some wait is no event.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    if low := raise_open_files(settings.connections):
+        note(low)
     app = create_app(settings)
     tell_of_photos(app.extensions["site"].searcher)
     try:
-        server = waitress.create_server(
-            app,
-            host=host,
-            port=port,
-            threads=threads,
-            ident=None,
-            # Looks at who is being answered, too: for who is gone no photo is decoded any more.
-            channel_request_lookahead=1,
-            clear_untrusted_proxy_headers=True,
-            **_proxy(trusted_proxy),
-            # Else it would write a gigabyte to disk before the application could refuse it.
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 65_536,
+        server = Server(
+            app, settings, host=host, port=port, threads=threads, trusted_proxy=trusted_proxy
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        told = error.strerror if isinstance(error, OSError) else one_line(error)
         raise ServerError(
-            f"cannot listen at {host} port {port} ({error.strerror}); give another --port or --host"
+            f"cannot listen at {host} port {port} ({told}); give another --port or --host"
         ) from None
     # A name with several addresses makes a server of several sockets.
-    listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
-    address = listens[0][0]
+    address, port = server.listens[0]
     host = f"[{address}]" if ":" in address else address
-    note(f"http://{host}:{listens[0][1]}/ (Ctrl-C stops it)")
+    _stop_by_signals(server.stop)
+    note(f"http://{host}:{port}/ (Ctrl-C stops it)")
     # Answers health checks with 503 while the model loads, rather than nothing at all.
     threading.Thread(target=app.extensions["site"].warm, name="warm", daemon=True).start()
-    server.run()
-    note("stopped")
+    left = server.run()
+    note(f"stopped; {left} requests were not answered in time" if left else "stopped")
 
 
 class OneLine(logging.Formatter):
@@ -87,8 +83,13 @@ class OneLine(logging.Formatter):
         return printable(super().format(record))
 
 
-def _proxy(address: str | None) -> dict[str, Any]:
-    if address is None:
-        return {}
-    headers = {"x-forwarded-for", "x-forwarded-proto"}
-    return {"trusted_proxy": address, "trusted_proxy_headers": headers}
+def _stop_by_signals(stop: Callable[[], None]) -> None:
+    """The first of either signal asks for a clean end; the second ends it there and then."""
+
+    def told(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.default_int_handler)
+        stop()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, told)

@@ -25,12 +25,12 @@ def png(shape: str = "mug", colour: str = "red", size: tuple[int, int] = (120, 1
     return buffer
 
 
-def send(client: Any, photo: bytes, name: str) -> Any:
+def send(client: Any, photo: bytes, name: str, address: str = "/api/v1/search") -> Any:
     """Posts a photo; encoded in memory, as the test client's own temporary files stay open."""
     sent = FileStorage(io.BytesIO(photo), filename=name)
     boundary, body = encode_multipart({"image": sent})
     content_type = f'multipart/form-data; boundary="{boundary}"'
-    return client.post("/api/v1/search", data=body, content_type=content_type)
+    return client.post(address, data=body, content_type=content_type)
 
 
 def problem(response: Any, status: int) -> str:
@@ -320,3 +320,95 @@ def test_only_a_refusal_tells_to_wait(client: Any) -> None:
 def test_the_docs_are_one_click_away(client: Any) -> None:
     assert client.get("/docs").headers["Location"] == "/docs/swagger"
     assert client.get("/docs/swagger").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "form", "count"),
+    [
+        ("?max_price=20", {"q": "mug"}, None),
+        ("?category=mugs", {"q": "red"}, 5),
+        ("?q=mug&limit=3", {}, 3),
+        ("?limit=3", {"q": "mug", "limit": "3"}, 3),
+        ("?in=images&limit=2", {"q": "mug"}, 2),
+        ("?where=category%3Dmugs", {"q": "mug"}, 5),
+    ],
+)
+def test_what_stands_in_the_address_of_a_post_holds(
+    client: Any, address: str, form: dict[str, str], count: int | None
+) -> None:
+    posted = client.post(f"/api/v1/search{address}", data=form).get_json()
+    assert posted["results"]
+    assert count is None or len(posted["results"]) == count
+    if "max_price" in address:
+        assert max(hit["price"] for hit in posted["results"]) <= 20
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("POST", "/api/v1/search?bogus=1"),
+        ("POST", "/api/v1/search?maxprice=1"),
+        ("POST", "/api/v1/search?image=x"),
+        ("GET", "/api/v1/products/P-001?limit=2"),
+        ("GET", "/api/v1/products/P-001/similar?q=mug"),
+    ],
+)
+def test_parameters_that_it_does_not_know_are_refused(
+    client: Any, method: str, address: str
+) -> None:
+    data = {"q": "mug"} if method == "POST" else None
+    told = problem(client.open(address, method=method, data=data), 422)
+    assert "there is no" in told
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("?max_price=20", {"q": "mug", "max_price": "30"}),
+        ("?q=mug", {"q": "plate"}),
+        ("?in=images", {"q": "mug", "in": "texts"}),
+        ("?category=mugs", {"q": "mug", "category": ["mugs", "plates"]}),
+        ("?limit=2", {"q": "mug", "limit": "3"}),
+    ],
+)
+def test_a_field_with_two_values_is_refused(client: Any, address: str, form: Any) -> None:
+    told = problem(client.post(f"/api/v1/search{address}", data=form), 400)
+    assert told.startswith(f"{address[1:].partition('=')[0]} stands in the address and in the form")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"q": "mug"}', "application/json"),
+        (b"q=mug", "text/plain"),
+        (b"\x89PNG", "image/png"),
+        (b"q=mug", None),
+        (b"", "application/json; charset=utf-8"),
+    ],
+)
+def test_a_body_that_is_no_form_is_told_what_to_send(
+    client: Any, body: bytes, kind: str | None
+) -> None:
+    told = problem(client.post("/api/v1/search?q=mug", data=body, content_type=kind), 415)
+    assert "multipart/form-data" in told and "image" in told
+    assert client.post("/api/v1/search?q=mug").status_code == 200, "no body is none"
+
+
+def test_too_large_an_upload_is_told_in_words_of_our_own(client: Any) -> None:
+    told = problem(send(client, b"x" * 4_000_000, "x.jpg"), 413)
+    assert "2,000,000 bytes" in told and "smaller" in told
+    page = send(client, b"x" * 4_000_000, "x.jpg", "/")
+    assert page.status_code == 413 and "smaller photo" in page.get_data(as_text=True)
+
+
+def test_the_description_says_all_that_programs_are_asked_to_know(client: Any) -> None:
+    described = client.get("/openapi.json").get_json()
+    assert described["info"]["license"]["name"] == "Apache 2.0" and described["info"]["description"]
+    token = described["components"]["securitySchemes"]["token"]
+    assert token["scheme"] == "bearer" and "RETRIEVAL_TOKEN" in token["description"]
+    operations = [one for path in described["paths"].values() for one in path.values()]
+    assert len(operations) >= 7
+    for one in operations:
+        assert one["summary"] and len(one["description"]) > 20 and one["tags"]
+    forget = described["paths"]["/api/v1/uploads/{photo_id}"]["delete"]
+    assert forget["security"] == [{"token": []}]

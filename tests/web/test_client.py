@@ -112,3 +112,20 @@ def test_a_server_that_is_not_there_is_told() -> None:
             nobody.search("chair")
         with pytest.raises(ServerError, match="retrieval serve"):
             nobody.health()
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "whole"),
+    [
+        ("http://h", "/photos/1", "http://h/photos/1"),
+        ("http://h/shop", "/shop/photos/1", "http://h/shop/photos/1"),
+        ("http://h/shop/", "/photos/1", "http://h/shop/photos/1"),
+        ("http://h:1/a/b", "/a/b/photos/1", "http://h:1/a/b/photos/1"),
+        ("http://h/shop", "/shopping/1", "http://h/shop/shopping/1"),
+    ],
+)
+def test_photos_of_a_server_below_a_path_are_below_it_once(
+    address: str, path: str, whole: str
+) -> None:
+    with Client(address) as made:
+        assert made._absolute(path) == whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import os
 import re
@@ -17,6 +18,7 @@ from retrieval.settings import load_settings
 from tests.support.shop import COLOURS, Shop
 from tests.web.test_api import png
 from web import create_app
+from web.clients import BehindProxies, Proxies
 
 
 def text(response: Any, status: int = 200) -> str:
@@ -357,3 +359,133 @@ def test_facets_stand_in_one_order(client: Any) -> None:
     for address in ("/?q=mug", "/?q=mug&category=mugs", "/?q=mug&attribute=colour%3Dred"):
         headings = re.findall(r"<h2>(Category|Colour|Price)</h2>", text(client.get(address)))
         assert headings == ["Category", "Colour", "Price"], address
+
+
+def behind(app: Any, proxies: str | None) -> Any:
+    """A client of the site as `serve --trusted-proxy` has it, asked from 127.0.0.1."""
+    from werkzeug.test import Client, TestResponse
+
+    served = BehindProxies(app, Proxies(proxies))
+
+    def asked_from_here(environ: Any, start_response: Any) -> Any:
+        return served({**environ, "REMOTE_ADDR": "127.0.0.1"}, start_response)
+
+    return Client(asked_from_here, TestResponse)
+
+
+SHOWN = re.compile(r'(?:href|src|srcset|action|data-photo)="(/[^"]*)"')
+
+
+@pytest.mark.parametrize("prefix", ["/shop", "/a/b/c", "/shop/", "/x-1_2.3~"])
+def test_below_a_path_every_address_leads_below_it(app: Any, prefix: str) -> None:
+    below = behind(app, "127.0.0.1")
+    headers, path = {"X-Forwarded-Prefix": prefix}, prefix.rstrip("/")
+    kept = below.post("/", data={"image": (png(), "x.png")}, headers=headers)
+    photo = kept.headers["Location"].removeprefix(path)
+    assert kept.headers["Location"].startswith(path + "/?photo=")
+    for page in ("/", "/?q=mug", photo, "/?like=P-001", "/products/P-003", "/catalog", "/nothing"):
+        shown = SHOWN.findall(below.get(page, headers=headers).get_data(as_text=True))
+        assert len(shown) > 3 and all(link.startswith(path + "/") for link in shown), page
+        for link in {html.unescape(link.split(" ")[0]) for link in shown[:12]}:
+            answer = below.get(link.removeprefix(path), headers=headers)
+            assert answer.status_code in (200, 302), link
+            answer.close()
+    hit = below.get("/api/v1/search?q=mug", headers=headers).get_json()["results"][0]
+    assert all(image.startswith(path + "/photos/") for image in hit["images"])
+    product = below.get("/api/v1/products/P-003", headers=headers).get_json()
+    assert product["images"][0].startswith(path + "/photos/")
+    described = below.get("/openapi.json", headers=headers).get_json()
+    assert described["servers"] == [{"url": path}]
+    assert below.get("/docs", headers=headers).headers["Location"] == path + "/docs/swagger"
+    assert f'"{path}/openapi.json"' in below.get("/docs/swagger", headers=headers).text
+
+
+@pytest.mark.parametrize(
+    ("proxies", "prefix"),
+    [
+        (None, "/shop"),
+        ("10.0.0.1", "/shop"),
+        ("127.0.0.1", "//evil.example"),
+        ("127.0.0.1", "https://evil.example"),
+        ("127.0.0.1", "/<script>"),
+        ("*", "shop"),
+        ("127.0.0.1", '/"onload="x'),
+    ],
+)
+def test_a_path_of_who_is_not_trusted_or_that_is_none_counts_for_nothing(
+    app: Any, proxies: str | None, prefix: str
+) -> None:
+    here = behind(app, proxies)
+    for page in ("/", "/?q=mug", "/products/P-003"):
+        sent = {"X-Forwarded-Prefix": prefix, "X-Forwarded-Host": "h.example"}
+        assert here.get(page, headers=sent).text == here.get(page).text or page == "/?q=mug"
+        assert prefix not in here.get(page, headers=sent).text
+    assert here.get("/docs", headers=sent).headers["Location"] == "/docs/swagger"
+
+
+def test_our_form_is_taken_behind_a_proxy_that_says_its_name(app: Any) -> None:
+    """Over plain HTTP browsers say no more than whose page it was."""
+    sent = {"Origin": "http://shop.lan", "X-Forwarded-Host": "shop.lan"}
+    assert behind(app, "127.0.0.1").post("/", data={"q": "mug"}, headers=sent).status_code == 303
+    assert behind(app, None).post("/", data={"q": "mug"}, headers=sent).status_code == 403
+    host = {"Origin": "http://shop.lan", "Host": "shop.lan"}
+    assert behind(app, None).post("/", data={"q": "mug"}, headers=host).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/?q=red+mug",
+        "/products/P-003",
+        "/catalog",
+        "/photos/320/0/P-003",
+        "/docs/swagger",
+        "/api/v1/products/P-003",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
+def test_what_a_browser_has_is_not_sent_again(client: Any, address: str, encoding: str) -> None:
+    headers = {"Accept-Encoding": encoding}
+    first = client.get(address, headers=headers)
+    tag = first.headers["ETag"]
+    first.close()
+    bare = tag.removeprefix("W/").strip('"').partition(":")[0]
+    marks = [tag, f'W/"{bare}"', f'"{bare}-gzip"', f'"other", W/"{bare}:br"']
+    for mark in marks:
+        again = client.get(address, headers={**headers, "If-None-Match": mark})
+        assert again.status_code == 304 and again.data == b"", mark
+    other = client.get(address, headers={**headers, "If-None-Match": 'W/"other"'})
+    assert other.status_code == 200
+    other.close()
+
+
+def test_a_page_that_says_something_else_is_sent(client: Any) -> None:
+    tags = [client.get(f"/?q={words}").headers["ETag"] for words in ("mug", "plate", "red mug")]
+    assert len(set(tags)) == 3
+
+
+@pytest.mark.parametrize("address", ["/", "/?q=mug", "/products/P-003", "/catalog", "/nothing"])
+def test_pages_say_what_they_are(client: Any, address: str) -> None:
+    page = client.get(address).get_data(as_text=True)
+    described = re.search(r'<meta name="description" content="([^"]+)">', page)
+    assert described and 20 < len(html.unescape(described[1])) < 200
+
+
+def test_the_interface_is_listed_without_scripts(client: Any) -> None:
+    page = client.get("/docs", follow_redirects=True).get_data(as_text=True)
+    listed = page.partition("<noscript>")[2].partition("</noscript>")[0]
+    described = client.get("/openapi.json").get_json()
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}" in listed
+            assert html.escape(operation["description"])[:30] in listed
+    for field in ("max_price", "image", "offset", "photo_id"):
+        assert f"<code>{field}</code>" in listed
+    assert 'href="/openapi.json"' in listed
+    assert 'new URL("/openapi.json"' in page, "and with scripts it is tried out"
+
+
+def test_what_stands_in_the_address_of_the_form_holds(client: Any) -> None:
+    kept = client.post("/?category=mugs&max_price=50", data={"q": "red"}).headers["Location"]
+    assert "category=mugs" in kept and "max_price=50" in kept and "q=red" in kept
