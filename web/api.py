@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, has_request_context, jsonify, request
 from flask_openapi3 import APIBlueprint, FileStorage, Tag
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +18,7 @@ from web.addresses import photo_address
 from web.problems import ProblemDetails
 from web.search_params import Described, SearchParams, search
 from web.site import site
+from web.wording import shown
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -169,6 +171,18 @@ class PhotoSearchForm(SearchQuery):
 
     image: list[FileStorage] = Field([], max_length=8, description="photos; several are averaged")
 
+    @model_validator(mode="before")
+    @classmethod
+    def as_sent(cls, parameters: dict[str | None, Any]) -> dict[str | None, Any]:
+        """The fields as text: the library reads each as JSON, and `1984` is then no word."""
+        sent = request.form if has_request_context() else {}
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            if key in sent and name != "image":
+                values = request.form.getlist(key)
+                parameters[key] = values if field.default == [] else values[0]
+        return parameters
+
 
 _ERRORS: Any = {
     code: {
@@ -209,6 +223,18 @@ def _forms_alone() -> None:
             "multipart/form-data, photos as parts called image (curl -F image=@photo.jpg -F "
             "q=mug), or in the address, with GET"
         )
+
+
+@blueprint.before_request
+def _refuse_what_ends_the_form_reader() -> None:
+    """The library reads fields as JSON, and dies of a number without end or of nesting."""
+    for value in request.form.values():
+        try:
+            json.loads(value)
+        except json.JSONDecodeError:
+            continue
+        except (ValueError, RecursionError):
+            raise QueryError(f"{shown(value)} is too long for a field; shorten it") from None
 
 
 @blueprint.get(
