@@ -14,8 +14,9 @@ from flask_openapi3 import Info, OpenAPI
 import retrieval
 from retrieval.common.deadline import time_limit
 from retrieval.settings import Settings, load_settings
-from web import api, monitoring, pages, pictures, problems, security
-from web.site import Site
+
+from . import api, monitoring, pages, pictures, problems, security
+from .site import Site
 
 MAX_FORM_BYTES = 1_000_000
 
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     settings = settings or load_settings()
     site = Site(settings)
     app = OpenAPI(
-        "web",
+        __name__,
         info=Info(title="Retrieval", version=retrieval.__version__),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         doc_prefix="/docs",

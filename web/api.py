@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from retrieval.errors import ImageError
-from web.problems import ProblemDetails
-from web.search_params import Described, SearchParams, search
-from web.site import site
+
+from .problems import ProblemDetails
+from .search_params import Described, SearchParams, search
+from .site import site
 
 
 class MatchedOut(BaseModel):

@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
-from web.site import Site, site
+from .site import Site, site
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TEXT: Any = {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}

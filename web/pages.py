@@ -14,10 +14,11 @@ from retrieval.errors import QueryError
 from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
-from web.api import photo_address
-from web.map import HEIGHT, WIDTH, drawing
-from web.search_params import MAX_WORDS, SORTS, SearchParams, search
-from web.site import site
+
+from .api import photo_address
+from .map import HEIGHT, WIDTH, drawing
+from .search_params import MAX_WORDS, SORTS, SearchParams, search
+from .site import site
 
 PAGE = 24
 SHOWN_REJECTS = 100

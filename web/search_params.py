@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, field_validator
 from retrieval.errors import QueryError
 from retrieval.searching.results import SearchResult
 from retrieval.storage.filters import Filter, filters_from
-from web.site import Site
+
+from .site import Site
 
 MAX_WORDS = 2_000
 SORTS = ("best", "price", "-price")

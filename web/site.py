@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry, Histogram
 from retrieval.searching.results import SearchResult
 from retrieval.searching.searcher import SIMILAR, Searcher
 from retrieval.settings import Settings
-from web.thumbnails import Thumbnails
-from web.uploads import Uploads
+
+from .thumbnails import Thumbnails
+from .uploads import Uploads
 
 CACHE = "cache"
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from retrieval.errors import ImageError
 from retrieval.images.decoding import decode_photo
-from web.uploads import write_whole
+
+from .uploads import write_whole
 
 SIZES = (320, 640, 1280)
 QUALITY = 82

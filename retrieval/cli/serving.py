@@ -38,7 +38,7 @@ def serve(
     """
     import waitress
 
-    from web import create_app
+    from retrieval_web import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     # A page of photos is more requests than threads: that some wait is no event.

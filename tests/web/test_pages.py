@@ -14,9 +14,9 @@ from PIL import Image
 import retrieval
 from retrieval.errors import EncoderError
 from retrieval.settings import load_settings
+from retrieval_web import create_app
 from tests.support.shop import COLOURS, Shop
 from tests.web.test_api import png
-from web import create_app
 
 
 def text(response: Any, status: int = 200) -> str:
