@@ -109,7 +109,7 @@ def as_after_the_demo(samples_index: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def served(as_after_the_demo: Path) -> Iterator[str]:
     """HOST:PORT of `retrieval serve`, in a thread."""
-    from web import create_app
+    from retrieval_web import create_app
 
     app = create_app(load_settings(index=as_after_the_demo / "indexes" / "default"))
     app.extensions["site"].warm()

@@ -147,7 +147,7 @@ def test_files_of_an_index_keep_their_names(index: Path) -> None:
 
 def test_routes_and_their_parameters_stay(index: Path) -> None:
     from retrieval.settings import load_settings
-    from web import create_app
+    from retrieval_web import create_app
 
     app = create_app(load_settings(index=index))
     methods: dict[str, set[str]] = {}

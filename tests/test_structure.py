@@ -6,8 +6,12 @@ Who moves a module, or adds one, is told here what the map in CONTRIBUTING.md pr
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib
+import os
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +33,7 @@ LAYERS = (
     ("retrieval", "retrieval.client"),
     ("retrieval.evaluation",),
     ("retrieval.adaptation", "retrieval.bench"),
-    ("web",),
+    ("retrieval_web",),
     ("retrieval.cli",),
     ("retrieval.__main__",),
     ("scripts", "samples", "training"),
@@ -50,8 +54,10 @@ LIBRARIES = {
     ("faiss",): ("retrieval.storage.folder.ann", "retrieval.bench.searching"),
     ("sqlalchemy", "alembic"): ("retrieval.storage",),
     ("sqlite3",): ("retrieval.storage", "retrieval.bench.peers"),
-    ("flask", "flask_openapi3", "flask_limiter", "flask_cors", "flask_compress"): ("web",),
-    ("waitress",): ("web", "retrieval.cli"),
+    ("flask", "flask_openapi3", "flask_limiter", "flask_cors", "flask_compress"): (
+        "retrieval_web",
+    ),
+    ("waitress",): ("retrieval_web", "retrieval.cli"),
     ("click", "rich"): ("retrieval.cli", "scripts", "samples", "training"),
     ("retrieval.storage.folder",): (
         "retrieval.storage",
@@ -78,6 +84,8 @@ WITHOUT_ENCODERS = (
 )
 MOST_LINES = 400
 PARTS = ("retrieval", "web", "scripts", "samples", "training")
+# A package called `web` would stand in the way of the user's own: it is installed by another name.
+INSTALLED_AS = {"web": "retrieval_web"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,12 @@ class Import:
 def modules() -> dict[str, Path]:
     files = [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
     named = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
-    return {name.removesuffix(".__init__"): path for name, path in named.items()}
+    renamed = {
+        ".".join([INSTALLED_AS.get(first, first), *rest]): path
+        for name, path in named.items()
+        for first, *rest in [name.split(".")]
+    }
+    return {name.removesuffix(".__init__"): path for name, path in renamed.items()}
 
 
 @cache
@@ -246,6 +259,29 @@ def test_a_room_holds_more_than_one_file() -> None:
     assert alone == []
 
 
+def test_a_package_web_of_the_users_own_is_not_in_the_way(tmp_path: Path) -> None:
+    """Many projects have one, and web.py installs one."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "__init__.py").write_text("colour = 'mine'")
+    code = (
+        "import web, retrieval_web; from retrieval.cli.serving import serve; "
+        "print(web.colour, retrieval_web.create_app.__module__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["mine", "retrieval_web"], done.stderr
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    installed = settings["options.packages.find"]["include"].split()
+    assert set(installed) == {"retrieval", "retrieval.*", "retrieval_web"}
+
+
 def test_the_engine_has_a_dozen_entries() -> None:
     entries = {path.name for path in (ROOT / "retrieval").iterdir() if path.name != "__pycache__"}
     rooms = {name for name in entries if (ROOT / "retrieval" / name).is_dir()}
@@ -257,7 +293,7 @@ def test_the_engine_has_a_dozen_entries() -> None:
     assert entries - rooms == files
 
 
-_NAMED = re.compile(r"`((?:retrieval|web)(?:\.\w+)+)`")
+_NAMED = re.compile(r"`((?:retrieval|retrieval_web)(?:\.\w+)+)`")
 _NOT_MODULES = {"retrieval.toml"}
 
 

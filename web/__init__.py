@@ -13,9 +13,10 @@ from flask_openapi3 import OpenAPI
 from retrieval.common.asker import Asker, asked_by
 from retrieval.common.deadline import time_limit
 from retrieval.settings import Settings, load_settings
-from web import api, caching, docs, monitoring, pages, pictures, problems, security
-from web.clients import client_of
-from web.site import Site
+
+from . import api, caching, docs, monitoring, pages, pictures, problems, security
+from .clients import client_of
+from .site import Site
 
 MAX_FORM_BYTES = 1_000_000
 
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     settings = settings or load_settings()
     site = Site(settings)
     app = OpenAPI(
-        "web",
+        __name__,
         info=docs.INFO,
         security_schemes=docs.SECURITY,
         doc_prefix="/docs",

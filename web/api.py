@@ -14,11 +14,12 @@ from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from retrieval.errors import ImageError, QueryError
-from web.addresses import photo_address
-from web.problems import ProblemDetails
-from web.search_params import Described, SearchParams, search
-from web.site import site
-from web.wording import shown
+
+from .addresses import photo_address
+from .problems import ProblemDetails
+from .search_params import Described, SearchParams, search
+from .site import site
+from .wording import shown
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 

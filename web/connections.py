@@ -19,8 +19,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from web.clients import Proxies, client_of
-from web.problems import REFUSED
+from .clients import Proxies, client_of
+from .problems import REFUSED
 
 # Until the header of the first request is whole, and of each later one.
 HEADER_SECONDS = 20.0

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from retrieval.common.products import category_steps
 from retrieval.storage.entities import Card
-from web.site import Site
+
+from .site import Site
 
 WIDTH, HEIGHT, MARGIN = 1_000, 640, 24
 COLOURED_KINDS = 8

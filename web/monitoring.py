@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
-from web.site import Site, site
+from .site import Site, site
 
 TAG = Tag(name="operation")
 METRICS = "Requests by address and status, seconds by stage, batches of the model, the generation."

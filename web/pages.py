@@ -15,12 +15,13 @@ from retrieval.errors import QueryError
 from retrieval.indexing.rejects import REJECTS_FILE, read_rejects
 from retrieval.searching.facets import FACET_DEPTH, Facet, Facets, PriceRange
 from retrieval.searching.results import Hit
-from web.addresses import photo_address, product_address
-from web.clients import client_of
-from web.map import HEIGHT, WIDTH, drawing
-from web.search_params import MAX_WORDS, SORTS, SearchParams, search
-from web.site import site
-from web.wording import in_words
+
+from .addresses import photo_address, product_address
+from .clients import client_of
+from .map import HEIGHT, WIDTH, drawing
+from .search_params import MAX_WORDS, SORTS, SearchParams, search
+from .site import site
+from .wording import in_words
 
 PAGE = 24
 SHOWN_REJECTS = 100

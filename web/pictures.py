@@ -6,8 +6,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, request
 
-from web.site import site
-from web.thumbnails import SIZES
+from .site import site
+from .thumbnails import SIZES
 
 KEPT_SECONDS = 3_600
 

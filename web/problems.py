@@ -20,7 +20,8 @@ from retrieval.errors import (
     QueryError,
     RetrievalError,
 )
-from web.wording import in_words
+
+from .wording import in_words
 
 # In the environment of a request that the server could not read: why not.
 REFUSED = "retrieval.refused"

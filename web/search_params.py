@@ -15,8 +15,9 @@ from retrieval.common.prices import MAX_PRICE_CHARACTERS, NoPrice, read_price
 from retrieval.errors import QueryError
 from retrieval.searching.results import SearchResult
 from retrieval.storage.filters import Filter, filters_from, parse_equality
-from web.site import Site
-from web.wording import shown
+
+from .site import Site
+from .wording import shown
 
 MAX_WORDS = 2_000
 SORTS = ("best", "price", "-price")

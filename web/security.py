@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from retrieval.errors import SettingsError
 from retrieval.settings import Settings
-from web.problems import answer
+
+from .problems import answer
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "

@@ -15,8 +15,9 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from retrieval.settings import Settings
-from web.clients import BehindProxies, Proxies
-from web.connections import Connection, Crowd, Stage
+
+from .clients import BehindProxies, Proxies
+from .connections import Connection, Crowd, Stage
 
 # What a process has open beside its connections: the index, the model, libraries, its log.
 OTHER_FILES = 200

@@ -13,8 +13,9 @@ from retrieval.images.reading import limits_of_the_user, limits_of_visitors
 from retrieval.searching.results import SearchResult
 from retrieval.searching.searcher import SIMILAR, Searcher
 from retrieval.settings import Settings
-from web.thumbnails import Thumbnails
-from web.uploads import Uploads
+
+from .thumbnails import Thumbnails
+from .uploads import Uploads
 
 CACHE = "cache"
 

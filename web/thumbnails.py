@@ -11,7 +11,8 @@ from retrieval.errors import ImageError
 from retrieval.images.files import read_photo_bytes
 from retrieval.images.pool import DecodingPool, Limits
 from retrieval.images.reading import PhotoReader
-from web.uploads import write_whole
+
+from .uploads import write_whole
 
 SIZES = (320, 640, 1280)
 QUALITY = 82

@@ -12,6 +12,7 @@ from retrieval.cli.common import REJECTED, common_options, console, model_option
 from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders import STARTER, list_models, machine_backend
 from retrieval.encoders.adapter import shown_name
+from retrieval.encoders.licences import licence_of
 from retrieval.errors import SourceError
 from retrieval.images.kinds import told_by_kind, told_passed_over
 from retrieval.indexing.building import index_source, preview_source
@@ -24,7 +25,10 @@ from retrieval.sources import Reject, Source, open_source, parse_map, unread_tab
 SHOWN_REJECTS = 10
 STARTER_ADVICE = (
     "made with the bundled starter model, which is small; real catalogs are served better by "
-    "--model ViT-B-32/laion2b_s34b_b79k or MobileCLIP2-S0/dfndr2b (`retrieval models` lists all)"
+    "--model ViT-B-32-256/datacomp_s34b_b86k (MIT; English, on a CPU), "
+    "hf-hub:Marqo/marqo-ecommerce-embeddings-B (Apache-2.0; product photos), "
+    "ViT-B-16-SigLIP2-256/webli (Apache-2.0; other languages) or "
+    "PE-Core-L-14-336/meta (Apache-2.0; on a GPU); `retrieval models` lists all"
 )
 
 
@@ -85,6 +89,9 @@ def index(
         )
     if report.model == STARTER and not dry_run:
         note(STARTER_ADVICE)
+    licence = licence_of(report.model)
+    if licence.commercial is False:
+        note(f"the licence of {report.model} ({licence.name}) does not allow its use in a shop")
     file = rejects or (None if dry_run else settings.index / REJECTS_FILE)
     return _tell(report, file, as_json=as_json)
 
@@ -107,10 +114,13 @@ def models(settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"models": entries, "backend": machine_backend(settings)})
         return
-    table = rich.table.Table("name", "dimensions", "image size", box=None, pad_edge=False)
+    columns = ("name", "dimensions", "image size", "speed", "licence of the weights")
+    table = rich.table.Table(*columns, box=None, pad_edge=False)
     for entry in entries:
         name = f"{entry['name']}  (bundled)" if entry["bundled"] else entry["name"]
-        table.add_row(name, _or_dash(entry["dim"]), _or_dash(entry["image_size"]))
+        cells = [_or_dash(entry[column]) for column in ("dim", "image_size", "speed")]
+        not_in_a_shop = "; not in a shop" if licence_of(entry["name"]).commercial is False else ""
+        table.add_row(name, *cells, _or_dash(entry["licence"]) + not_in_a_shop)
     console().print(table)
     note(f"on this machine they are run by {machine_backend(settings)}")
 

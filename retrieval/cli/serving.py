@@ -42,8 +42,8 @@ def serve(
     It listens on this machine alone unless --host says otherwise. New generations are taken up as
     they are published. Stopped, it answers what it has accepted.
     """
-    from web import create_app
-    from web.server import Server, raise_open_files
+    from retrieval_web import create_app
+    from retrieval_web.server import Server, raise_open_files
 
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:

@@ -250,8 +250,8 @@ def check_model_name(name: str) -> None:
 def list_models() -> list[dict[str, Any]]:
     """The bundled model, then every pair of architecture and tag that open_clip knows.
 
-    Each has `name`, `pretrained`, `bundled`, `dim` and `image_size`; the last two are None where
-    no config on this machine says them.
+    Each has `name`, `pretrained`, `bundled`, `dim`, `image_size`, `licence` (of its weights)
+    and `speed` (`light`, `middle` or `heavy`, for one photo); what is not known is None.
     """
     from retrieval.encoders.openclip import known_models
 

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from retrieval.common.vectors import Vectors, normalise
 from retrieval.encoders.base import EncoderDetails, ModelInput
+from retrieval.encoders.licences import licence_of, speed_of
 from retrieval.encoders.long_texts import encode_split
 from retrieval.encoders.names import STARTER, ModelName, parse_model_name
 from retrieval.encoders.openvino.runtime import bf16_runs_here
@@ -190,12 +191,15 @@ def known_models() -> list[dict[str, Any]]:
 def _entry(name: str, tag: str | None, config: dict[str, Any] | None) -> dict[str, Any]:
     config = config or {}
     size = config.get("vision_cfg", {}).get("image_size")
+    side = size if isinstance(size, int) or size is None else int(size[0])
     return {
         "name": name,
         "pretrained": tag,
         "bundled": name == STARTER,
         "dim": config.get("embed_dim"),
-        "image_size": size if isinstance(size, int) or size is None else int(size[0]),
+        "image_size": side,
+        "licence": licence_of(name).name,
+        "speed": speed_of(name, side),
     }
 
 

@@ -111,5 +111,7 @@ def test_version_and_help() -> None:
 
 def test_models_are_listed() -> None:
     models = answer(run("models", "--json"))["models"]
-    assert set(models[0]) == {"name", "pretrained", "bundled", "dim", "image_size"}
+    assert set(models[0]) == {
+        "name", "pretrained", "bundled", "dim", "image_size", "licence", "speed",
+    }  # fmt: skip
     assert "starter  (bundled)" in run("models").stdout

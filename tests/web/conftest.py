@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from retrieval.settings import load_settings
+from retrieval_web import create_app
 from tests.support.server import Server
-from web import create_app
 
 
 @pytest.fixture

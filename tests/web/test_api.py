@@ -14,8 +14,8 @@ from werkzeug.test import encode_multipart
 import retrieval
 from retrieval.errors import SettingsError
 from retrieval.settings import load_settings
+from retrieval_web import create_app
 from tests.support.shop import Shop, draw_product
-from web import create_app
 
 
 def png(shape: str = "mug", colour: str = "red", size: tuple[int, int] = (120, 120)) -> io.BytesIO:

@@ -19,9 +19,9 @@ from retrieval.client import Client
 from retrieval.common.ids import fits_a_path
 from retrieval.errors import NotFound, ServerError
 from retrieval.settings import load_settings
+from retrieval_web import create_app
 from tests.support.server import Server
 from tests.support.shop import COLOURS, SHAPES, Shop
-from web import create_app
 
 IDS = [
     "plain", "two words", "A/7", "/A-100", "//A", "a//b", "A-100/", ".", "..", "a/../b", "...",

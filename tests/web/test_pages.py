@@ -15,10 +15,10 @@ from PIL import Image
 import retrieval
 from retrieval.errors import EncoderError
 from retrieval.settings import load_settings
+from retrieval_web import create_app
+from retrieval_web.clients import BehindProxies, Proxies
 from tests.support.shop import COLOURS, Shop
 from tests.web.test_api import png
-from web import create_app
-from web.clients import BehindProxies, Proxies
 
 
 def text(response: Any, status: int = 200) -> str:

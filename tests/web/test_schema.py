@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 
 import retrieval
 from retrieval.settings import load_settings
+from retrieval_web import create_app
 from tests.support.shop import COLOURS, SHAPES, Shop
-from web import create_app
 
 CASES = int(os.environ.get("RETRIEVAL_CASES", "40"))
 CHECKS = (

@@ -16,9 +16,9 @@ import pytest
 
 from retrieval.errors import SettingsError
 from retrieval.settings import load_settings
-from web.clients import Proxies, client_of
-from web.connections import Stage
-from web.server import Server, connections_for, open_files, raise_open_files
+from retrieval_web.clients import Proxies, client_of
+from retrieval_web.connections import Stage
+from retrieval_web.server import Server, connections_for, open_files, raise_open_files
 
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 HEADER = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "

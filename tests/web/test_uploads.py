@@ -17,8 +17,8 @@ from PIL import Image
 from retrieval.errors import NotFound
 from retrieval.images.pool import DecodingPool, Limits
 from retrieval.settings import load_settings
-from web import create_app, uploads
-from web.uploads import Uploads
+from retrieval_web import create_app, uploads
+from retrieval_web.uploads import Uploads
 
 LIMITS = Limits(max_pixels=1_000_000, seconds=4.0, memory=1_000_000_000)
 
