@@ -35,7 +35,7 @@ def test_each_exit_code_comes_out_of_the_process(
         (["index", "none.csv"], 1, "no such file"),
         (["search"], 1, "retrieval index SOURCE"),
         (["index", "none.csv", "--map", "title"], 2, "FIELD=COLUMN"),
-        (["index"], 2, "Missing argument"),
+        (["index"], 2, "Give a SOURCE to index"),
         (["search", "--limit", "many"], 2, "--limit"),
         (["search", "x", "--mode", "magic"], 2, "--mode"),
         (["nonsense"], 2, "No such command"),

@@ -31,14 +31,14 @@ def test_a_long_parameter_is_answered_at_once(client: Any, name: str) -> None:
     def ask(method: str, path: str, shape: str) -> None:
         environ = create_environ(path, method=method)
         if method == "GET":
-            environ["QUERY_STRING"] = (
-                sent[shape] if len(sent[shape]) <= LONGEST_ADDRESS else "q=mug"
-            )
+            fits = len(sent[shape]) <= LONGEST_ADDRESS
+            environ["QUERY_STRING"] = sent[shape] if fits else "q=mug"
         else:
-            body = sent[shape].encode()
+            part = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{shape}\r\n'
+            body = (part + "--x--\r\n").encode()
             environ["wsgi.input"] = io.BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
-            environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+            environ["CONTENT_TYPE"] = "multipart/form-data; boundary=x"
         _, status, _ = run_wsgi_app(client.application, environ)
         assert int(status[:3]) < 500
 
