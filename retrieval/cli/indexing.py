@@ -113,6 +113,11 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     console().print(table)
     if report.beside:
         note(f"{report.beside} products that the source does not have are kept; --prune drops them")
+    if report.kept_away:
+        note(
+            f"{report.kept_away} products stay away, as they were removed by their ids and their "
+            "rows have not changed since"
+        )
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class IndexReport:
         reused: photos and texts of the source whose vector was there already.
         beside: products that the source does not have and that were kept; 0 where a row that
             cannot be read leaves open whose it is.
+        kept_away: products that were removed by their id, and whose row has not changed since.
         rejected: rows, photos and cells that were left out; see `rejects`.
         generation: the live one afterwards; None after a dry run.
         adapted: its vectors went through the catalog's adapter.
@@ -60,6 +62,7 @@ class IndexReport:
     unchanged: int = 0
     removed: int = 0
     beside: int = 0
+    kept_away: int = 0
     seconds: float = 0.0
     images_per_second: float = 0.0
     generation: int | None = None
@@ -112,7 +115,8 @@ class Indexer:
             # What is stored is known by its pixels as they were seen.
             side = active.details["preprocess"]["size"] if active else None
             reader = SourceReader(self._storage.base, self._settings, None, side)
-            tally = _Tally(IndexReport(model, rejects=self._rejects))
+            report = IndexReport(model, rejects=self._rejects)
+            tally = _Tally(report, catalog.removals() if catalog else {})
             fingerprint = active.fingerprint if active else None
             with self._progress.task("looking", source.count()) as task:
                 for item in reader.stream(source, catalog, fingerprint):
@@ -155,7 +159,7 @@ class _Run:
         self._fingerprint = encoder.fingerprint
         catalog.register_encoder(encoder_info(encoder, storage.base))
         self._reader = SourceReader(storage.base, settings, encoder)
-        self._tally = _Tally(report)
+        self._tally = _Tally(report, catalog.removals())
         self._batch: list[Prepared] = []
         self._squares = 0
         self._texts = 0
@@ -278,8 +282,10 @@ class _Tally:
         nameless: rows that could not be used, and do not say whose they are.
     """
 
-    def __init__(self, report: IndexReport) -> None:
+    def __init__(self, report: IndexReport, removals: Mapping[str, str]) -> None:
+        """`removals`: id -> row_hash of what was removed by its id."""
         self.report = report
+        self._removals = removals
         self.seen: set[str] = set()
         self.usable = 0
         self.nameless = 0
@@ -295,6 +301,9 @@ class _Tally:
         if isinstance(item, Reject) or item.empty:
             return False
         self.usable += 1
+        if item.stored is None and self._removals.get(key or "") == item.record.row_hash:
+            self.report.kept_away += 1
+            return False
         self.report.added += item.stored is None
         self.report.updated += item.stored is not None and item.touched
         self.report.unchanged += item.stored is not None and not item.touched
