@@ -35,6 +35,7 @@ COMMANDS = {
     "quantize": "out --debug --index --json --keep",
     "rebuild": "--debug --index --index-type --json",
     "verify": "--debug --index --json --repair",
+    "remove": "ids --debug --index --json",
     "generations": "--debug --index --json",
     "rollback": "number --debug --index --json",
     "serve": "--backend --debug --device --host --index --json --port --threads --trusted-proxy",
@@ -50,11 +51,11 @@ SETTINGS = (
     "index model device backend precision cache fit index_type batch_size decode_workers "
     "max_image_pixels max_image_bytes max_cell_characters keep_generations exact_limit "
     "index_memory_mb recall_goal upload_bytes upload_pixels rate_limit request_seconds "
-    "cors_origins token lock_timeout"
+    "cors_origins token lock_timeout upload_store_bytes connections client_connections stop_seconds"
 )
 ROUTES = {
     "/": "GET POST",
-    "/api/v1/products/<path:product_id>": "GET",
+    "/api/v1/products/<path:product_id>": "GET DELETE",
     "/api/v1/products/<path:product_id>/similar": "GET",
     "/api/v1/search": "GET POST",
     "/api/v1/uploads/<photo_id>": "DELETE",

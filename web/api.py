@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import UnsupportedMediaType
 
+from retrieval.common.progress import Quiet
 from retrieval.errors import ImageError, QueryError
+from retrieval.indexing.maintenance import remove
 
 from .addresses import photo_address
 from .problems import ProblemDetails
@@ -328,6 +330,21 @@ def _product(key: str) -> Response:
     response = jsonify({**vars(details), "images": images})
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
     return response.make_conditional(request)  # type: ignore[return-value]
+
+
+@blueprint.delete(
+    "/products/<path:product_id>",
+    description="Needs the token. The product is gone at once, and stays away until its source "
+    "brings it again with a change.",
+    responses={"204": None, "401": _ERRORS["401"], "403": _ERRORS["403"]},
+    security=[{"token": []}],
+)
+def remove_product(path: ProductPath, query: NoParameters) -> tuple[str, int]:  # noqa: ARG001
+    """Remove a product."""
+    remove(site().settings, Quiet(), [path.product_id])
+    # Whoever asks next sees it gone: not the generation that was live before.
+    site().searcher.refresh()
+    return "", 204
 
 
 @blueprint.delete(

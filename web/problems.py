@@ -13,6 +13,7 @@ from retrieval.errors import (
     EncoderError,
     ImageError,
     IndexDamaged,
+    IndexLocked,
     IndexMismatch,
     IndexMissing,
     NotFound,
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[RetrievalError], HTTPStatus], ...] = (
     (ImageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Overtime, HTTPStatus.SERVICE_UNAVAILABLE),
     (EncoderError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (IndexLocked, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexMissing, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
     (IndexMismatch, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -92,7 +94,7 @@ def _of_engine(error: RetrievalError) -> Response:
     if status is None:
         return _unexpected(error)
     response = answer(status, str(error), kind=type(error))
-    if isinstance(error, Overtime):
+    if isinstance(error, Overtime | IndexLocked):
         response.headers["Retry-After"] = "5"
     return response
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "adapt": "adapting",
     "quantize": "quantizing",
     "rebuild": "maintenance",
+    "remove": "maintenance",
     "verify": "maintenance",
     "generations": "maintenance",
     "rollback": "maintenance",

@@ -159,6 +159,11 @@ def _show_report(report: IndexReport, file: Path | None) -> None:
     if report.passed_over:
         note(told_passed_over(report.passed_over))
     _show_notes(report.notes)
+    if report.kept_away:
+        note(
+            f"{report.kept_away} products stay away, as they were removed by their ids and their "
+            "rows have not changed since"
+        )
     for reject in report.rejects[:SHOWN_REJECTS]:
         note(f"{verb}rejected: {describe(reject)}")
     if len(report.rejects) > SHOWN_REJECTS:

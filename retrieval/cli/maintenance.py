@@ -1,4 +1,4 @@
-"""`retrieval rebuild`, `verify`, `generations` and `rollback`."""
+"""`retrieval rebuild`, `remove`, `verify`, `generations` and `rollback`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 import rich.table
 
-from retrieval.cli.common import ERROR, common_options, console, note, print_json
+from retrieval.cli.common import ERROR, REJECTED, common_options, console, note, print_json
 from retrieval.cli.moved import tell_of_photos_in
 from retrieval.cli.progress import for_this_terminal
 from retrieval.encoders.adapter import shown_name
@@ -34,6 +34,26 @@ def rebuild(settings: Settings, as_json: bool, index_type: str | None) -> None:
         )
         for line in report.notes:
             note(line)
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@common_options
+def remove(settings: Settings, as_json: bool, ids: tuple[str, ...]) -> None:
+    """Remove products by their ids; no model runs.
+
+    They stay away until their source brings them again with a change.
+    """
+    report = maintenance.remove(settings, for_this_terminal(), ids)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        console().print(f"generation {report.generation}: removed {', '.join(report.removed)}")
+        note("they stay away until their source brings them again with a change")
+    for key in report.unknown:
+        note(f"there is no product {key!r}")
+    if report.unknown:
+        raise click.exceptions.Exit(REJECTED)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class IndexReport:
             cannot be read leaves open whose it is.
         photos_unreachable: photos of the source that cannot be read today; what is known of them
             is kept.
+        kept_away: products that were removed by their id, and whose row has not changed since.
         rejected: rows, photos and cells that were left out; see `rejects`.
         indexes_passed_over: folders of the source that are an index.
         incomplete: photos that were read, but for a few of their rows; see `notes`.
@@ -71,6 +73,7 @@ class IndexReport:
     unchanged: int = 0
     removed: int = 0
     beside: int = 0
+    kept_away: int = 0
     seconds: float = 0.0
     images_per_second: float = 0.0
     generation: int | None = None
@@ -133,7 +136,8 @@ class Indexer:
             # What is stored is known by its pixels as they were seen.
             side = active.details["preprocess"]["size"] if active else None
             reader = SourceReader(self._storage.base, self._settings, None, side)
-            tally = _Tally(IndexReport(model, rejects=self._rejects))
+            report = IndexReport(model, rejects=self._rejects)
+            tally = _Tally(report, catalog.removals() if catalog else {})
             fingerprint = active.fingerprint if active else None
             with self._progress.task("looking", source.count()) as task:
                 for item in reader.stream(source, catalog, fingerprint):
@@ -181,7 +185,7 @@ class _Run:
         self._fingerprint = encoder.fingerprint
         catalog.register_encoder(encoder_info(encoder, storage.base))
         self._reader = SourceReader(storage.base, settings, encoder)
-        self._tally = _Tally(report)
+        self._tally = _Tally(report, catalog.removals())
         self._batch: list[Prepared] = []
         self._squares = 0
         self._texts = 0
@@ -337,8 +341,10 @@ class _Tally:
         hidden: stored products behind folders that could not be looked into.
     """
 
-    def __init__(self, report: IndexReport) -> None:
+    def __init__(self, report: IndexReport, removals: Mapping[str, str]) -> None:
+        """`removals`: id -> row_hash of what was removed by its id."""
         self.report = report
+        self._removals = removals
         self.seen: set[str] = set()
         self.usable = 0
         self.nameless = 0
@@ -357,6 +363,9 @@ class _Tally:
         if isinstance(item, Reject) or item.empty:
             return False
         self.usable += 1
+        if item.stored is None and self._removals.get(key or "") == item.record.row_hash:
+            self.report.kept_away += 1
+            return False
         self.report.added += item.stored is None
         self.report.updated += item.stored is not None and item.touched
         self.report.unchanged += item.stored is not None and not item.touched

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.common.progress import Progress
-from retrieval.errors import CatalogError, IndexMissing
+from retrieval.errors import CatalogError, IndexMissing, NotFound
 from retrieval.indexing.calibration import unmeasured
 from retrieval.indexing.publishing import publish
 from retrieval.settings import Settings
@@ -74,6 +74,36 @@ def rebuild(settings: Settings, progress: Progress, index_type: str | None = Non
         generation=manifest.generation,
         notes=tuple(unmeasured(manifest)),
     )
+
+
+@dataclass(frozen=True)
+class RemovalReport:
+    """What `remove` did: the ids that are gone, those that there were not, and what is live."""
+
+    removed: tuple[str, ...]
+    unknown: tuple[str, ...]
+    generation: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"removed": list(self.removed), "generation": self.generation}
+
+
+def remove(settings: Settings, progress: Progress, keys: Sequence[str]) -> RemovalReport:
+    """Removes products by their ids, and publishes; they stay away until their source brings a row
+    that differs. No model runs.
+
+    Raises:
+        NotFound: there is none of them; nothing is changed then.
+        IndexMissing, IndexLocked, CatalogError: see `retrieval.indexing.publishing.publish`.
+    """
+    with open_storage(settings.index, settings).writing() as catalog:
+        removed = catalog.remove(keys, remember=True)
+        if not removed:
+            raise NotFound(f"there is no product {', '.join(map(repr, keys[:5]))} in the index")
+        catalog.drop_unused_vectors()
+        manifest = publish(catalog, progress)
+    unknown = tuple(key for key in dict.fromkeys(keys) if key not in set(removed))
+    return RemovalReport(tuple(removed), unknown, manifest.generation)
 
 
 def verify(settings: Settings, progress: Progress, *, repair: bool = False) -> VerifyReport:

@@ -157,6 +157,13 @@ class Searcher:
         """The live generation."""
         return self._storage.current()
 
+    def refresh(self) -> None:
+        """Takes up what was published by now, waiting for it to be opened.
+
+        Raises IndexDamaged where it cannot be; the generation before goes on answering then.
+        """
+        self._storage.newer(self.generation)
+
     def warm(self) -> Encoder:
         """Loads the model now, rather than at the first query that needs it."""
         return self._encoder.of(self.generation)

@@ -299,8 +299,12 @@ class Catalog(ABC):
         or says the same keeps its primary key."""
 
     @abstractmethod
-    def remove(self, keys: Sequence[str]) -> None:
-        """Drops the products with these ids."""
+    def remove(self, keys: Sequence[str], *, remember: bool = False) -> list[str]:
+        """Drops the products with these ids; those that there were, in this order."""
+
+    @abstractmethod
+    def removals(self) -> dict[str, str]:
+        """Id -> row_hash of what was removed to be remembered, and not written since."""
 
     @abstractmethod
     def remove_except(self, keys: set[str]) -> int:
@@ -379,7 +383,6 @@ class Storage(ABC):
     def current(self) -> Generation:
         """The live generation, the same object until another is live; asked with each query, so
         next to free. While a new one opens, or cannot be opened, the last good one.
-
         Raises IndexMissing or IndexDamaged where there never was one."""
 
     @abstractmethod

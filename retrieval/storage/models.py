@@ -115,6 +115,15 @@ class Vector(Base):
     checksum: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class Removal(Base):
+    """A product that was removed by its id, and the hash of the row that described it."""
+
+    __tablename__ = "removal"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    row_hash: Mapped[str]
+
+
 class State(Base):
     """Facts about the catalog as a whole; `revision` counts the changes to it."""
 

@@ -632,3 +632,41 @@ def test_a_catalog_that_is_whole_has_no_problems(make_storage: Any) -> None:
     with storage.writing() as catalog:
         assert catalog.verify(Quiet()) == []
         assert catalog.repair([]) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "known"),
+    [
+        (["a"], ["a"]),
+        (["c", "nobody", "a"], ["c", "a"]),
+        (["b", "b"], ["b"]),
+        ([], []),
+        (["nobody", "A"], []),
+    ],
+)
+def test_what_is_removed_to_be_remembered_is(
+    catalog: Catalog, keys: list[str], known: list[str]
+) -> None:
+    write(catalog, [chair("a"), chair("b"), chair("c")])
+    hashes = {key: one.row_hash for key, one in catalog.stored(["a", "b", "c"], FP).items()}
+    revision = catalog.revision()
+    assert catalog.removals() == {} and catalog.remove(keys, remember=True) == known
+    assert catalog.removals() == {key: hashes[key] for key in known}
+    assert catalog.stored(["a", "b", "c"], FP).keys() == {"a", "b", "c"} - set(known)
+    assert (catalog.revision() > revision) == bool(known)
+    assert catalog.remove(keys, remember=True) == [] and len(catalog.removals()) == len(known)
+
+
+def test_what_is_written_again_is_no_removal_any_more(catalog: Catalog) -> None:
+    write(catalog, [chair("a"), chair("b")])
+    catalog.remove(["a", "b"], remember=True)
+    write(catalog, [chair("a", price=3.0)])
+    assert catalog.removals().keys() == {"b"}
+    assert catalog.remove(["a"], remember=True) == ["a"] and catalog.removals().keys() == {"a", "b"}
+
+
+def test_what_is_dropped_for_another_reason_may_come_again(catalog: Catalog) -> None:
+    write(catalog, [chair("a"), chair("b"), chair("c")])
+    catalog.remove(["a"])
+    catalog.remove_except({"c"})
+    assert catalog.removals() == {}

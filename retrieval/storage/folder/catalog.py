@@ -54,6 +54,7 @@ from retrieval.storage.models import (
     Image,
     ProductRow,
     ProductText,
+    Removal,
     State,
     Vector,
 )
@@ -196,17 +197,30 @@ class FolderCatalog(CatalogReader, Catalog):
                 ]
                 connection.execute(sqlite_insert(Vector).on_conflict_do_nothing(), rows)
             write_products(connection, changes)
+            for chunk in in_chunks([change.record.key for change in changes]):
+                connection.execute(delete(Removal).where(Removal.key.in_(chunk)))
             if vectors or any(change.visible for change in changes):
                 _bump_revision(connection)
 
-    def remove(self, keys: Sequence[str]) -> None:
+    def remove(self, keys: Sequence[str], *, remember: bool = False) -> list[str]:
+        known: dict[str, str] = {}
         with self._writing() as connection:
-            gone = 0
             for chunk in in_chunks(keys):
-                dropped = delete(ProductRow).where(ProductRow.key.in_(chunk))
-                gone += connection.execute(dropped).rowcount
-            if gone:
+                here = ProductRow.key.in_(chunk)
+                described = select(ProductRow.key, ProductRow.row_hash).where(here)
+                known |= {row.key: row.row_hash for row in connection.execute(described)}
+                connection.execute(delete(ProductRow).where(here))
+            if known and remember:
+                rows = [{"key": key, "row_hash": row_hash} for key, row_hash in known.items()]
+                connection.execute(insert(Removal).prefix_with("OR REPLACE"), rows)
+            if known:
                 _bump_revision(connection)
+        return [key for key in dict.fromkeys(keys) if key in known]
+
+    def removals(self) -> dict[str, str]:
+        with self._reading() as connection:
+            rows = connection.execute(select(Removal.key, Removal.row_hash))
+            return {row.key: row.row_hash for row in rows}
 
     def remove_except(self, keys: set[str]) -> int:
         with self._writing() as connection:
