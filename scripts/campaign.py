@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = {
     "kills": (16, 200),
     "flips": (10, 300),
-    "disk": (5, 20),
-    "hostile": (12, 100),
+    "disk": (2, 20),
+    "hostile": (11, 100),
     "slow": (300, 300),
     "requests": (1_500, 20_000),
 }

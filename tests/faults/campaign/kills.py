@@ -18,7 +18,7 @@ from retrieval.indexing.maintenance import verify
 from retrieval.settings import load_settings
 from tests.faults.campaign.rows import Row
 from tests.faults.campaign.world import World
-from tests.faults.commands import Command, commands_of
+from tests.faults.commands import Command
 from tests.faults.killing import Clock, context
 from tests.faults.states import answers, answers_of
 
@@ -29,7 +29,7 @@ STARTS_WITHIN_S = 120.0
 
 def run(world: World, size: int) -> list[Row]:
     """Kills each command `size / 4` times."""
-    commands = commands_of(world.before, world.folder)
+    commands = world.commands
     rows = []
     chance = random.Random(world.seed)
     each = max(1, size // len(commands))
