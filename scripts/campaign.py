@@ -15,12 +15,12 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 # Name of a part (and of its module) -> size by day and by night.
 PARTS = {
-    "kills": (16, 200),
-    "flips": (10, 300),
-    "disk": (2, 20),
+    "kills": (8, 200),
+    "flips": (5, 300),
+    "disk": (3, 20),
     "hostile": (11, 100),
     "slow": (300, 300),
-    "requests": (1_500, 20_000),
+    "requests": (1_200, 20_000),
 }
 
 

@@ -147,13 +147,13 @@ class Worker:
 
     def ask(self, index: Path, *, republish: bool = False) -> dict[str, tuple[str, Any]]:
         """Question -> (RIGHT, its answer) or (a class, why); and "verify" -> (RIGHT, is it ok)."""
-        self._here.send((index, republish))
         try:
+            self._here.send((index, republish))
             if not self._here.poll(HANGS_AFTER_S):
-                raise EOFError
+                raise TimeoutError
             told: dict[str, tuple[str, Any]] = self._here.recv()
             return told
-        except EOFError:
+        except (EOFError, OSError):
             self._process.kill()
             self._process.join()
             died = f"the process ended with {self._process.exitcode}"

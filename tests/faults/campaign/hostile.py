@@ -24,7 +24,8 @@ from tests.support.trees import processor_seconds, seconds_until_quiet
 
 PART = "hostile"
 BUDGET_S = 5.0  # of processor time, for one photo
-GIVES_UP_S = 60.0
+# Where a machine is busy, so much waits for its turn: what is judged is processor time.
+GIVES_UP_S = 300.0
 SENDERS = 4
 OTHERS = 2
 OTHERS_WAIT_S = 10.0
@@ -76,7 +77,7 @@ def posted(address: str, photo: tuple[str, str, bytes]) -> str:
         answer = requests.post(f"{address}/api/v1/search", files=files, timeout=GIVES_UP_S)
     except requests.RequestException as error:
         return f"{kind}: {type(error).__name__}"
-    if answer.status_code >= 500:
+    if answer.status_code >= 500 and answer.status_code != 503:  # to come later, it may be told
         return f"{kind}: HTTP {answer.status_code}"
     return "" if answer.ok or answer.json().get("detail") else f"{kind}: no word why"
 
@@ -87,7 +88,7 @@ def beside_others(server: Server, photos: Photos) -> Row:
         wrong = [
             text
             for text in senders.map(lambda photo: posted(server.address, photo), photos)
-            if text and "503" not in text  # that it is asked to come later, it may be
+            if text
         ]
     longest = max(waits, default=GIVES_UP_S)
     missed = list(wrong)
