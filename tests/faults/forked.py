@@ -2,6 +2,7 @@
 
 from retrieval.encoders.openvino.encoder import OpenVinoEncoder as OpenVinoEncoder
 from retrieval.encoders.openvino.runtime import openvino
+from tests.faults import commands as commands
 from tests.faults import killing as killing
 
 openvino()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, select
 import retrieval
 from retrieval.common.progress import Quiet
 from retrieval.indexing.maintenance import verify
+from retrieval.searching.searcher import Searcher
 from retrieval.settings import load_settings
 from retrieval.storage.folder.database import CATALOG_FILE, open_catalog
 from retrieval.storage.models import Image, ProductRow, ProductText, Vector
@@ -39,22 +41,24 @@ class Before:
         for number in range(8):
             shop.add(f"N-{number}", "bottle", "green", description=f"new {number}")
         self.source = shop.write()
-        shutil.copytree(self.old_index, folder / "new")
-        index_source(self.source, folder / "new", model)
-        self.new = answers(folder / "new")
-        self.contents, self.vectors = stored(folder / "new")
+        self.new_index = folder / "new"
+        shutil.copytree(self.old_index, self.new_index)
+        index_source(self.source, self.new_index, model)
+        self.new = answers(self.new_index)
+        self.contents, self.vectors = stored(self.new_index)
         assert self.old != self.new
 
 
 def answers(index: Path) -> Any:
     """What a user sees: by words, and by the neighbours of products."""
-    catalog = retrieval.open(index)
-    by_words = [
-        [(hit.id, hit.title) for hit in catalog.search(word, mode="lexical", limit=50)]
-        for word in WORDS
-    ]
-    near = [(hit.id, hit.title) for hit in catalog.search(like="P-00", limit=50)]
-    return by_words, near
+    return list(answers_of(retrieval.open(index)))
+
+
+def answers_of(catalog: Searcher) -> Iterator[Any]:
+    """Each answer by itself: between two of them, another generation may become live."""
+    for word in WORDS:
+        yield [(hit.id, hit.title) for hit in catalog.search(word, mode="lexical", limit=50)]
+    yield [(hit.id, hit.title) for hit in catalog.search(like="P-00", limit=50)]
 
 
 def contents(engine: Engine) -> Any:

@@ -1,0 +1,1 @@
+"""What `scripts/campaign` does to the product, a part a module: each returns rows of figures."""
