@@ -147,7 +147,8 @@ def _opened(data: bytes, kind: str, max_pixels: int, side: int | None, setting: 
         raise ImageError(cannot_be_read(BY_NAME[kind]))
     else:
         Image.init()
-        image = Image.open(io.BytesIO(data), formats=BY_NAME[kind].formats)
+        formats = [name for name in BY_NAME[kind].formats if name in Image.OPEN]
+        image = Image.open(io.BytesIO(data), formats=formats)
     width, height = image.size
     scalable = image.format in ("JPEG", "MPO")
     if width * height > max_pixels * (SCALED_TIMES if scalable else 1):
