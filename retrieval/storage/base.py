@@ -192,8 +192,8 @@ class Generation(ABC):
         """Products that hold every word, or any, by BM25 over the fields' weights.
 
         BM25 of FTS5 (k1 1.2, b 0.75), tokens of `porter unicode61 remove_diacritics 2` of texts
-        that are `folded`, in every engine. A word is a phrase, its tokens in a row: nothing in it
-        is an operator. Words without a token find nothing.
+        that are `folded`. A word is a phrase, its tokens in a row: nothing in it is an operator.
+        Words without a token find nothing.
 
         Args:
             without: phrases that no product found may hold.

@@ -153,3 +153,17 @@ def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:
     assert snapshot.typed_id(" sku-10/2 B ") == snapshot.ids_of(["SKU-10/2 b"])["SKU-10/2 b"]
     assert snapshot.typed_id("chair") is None
     assert snapshot.ids_of(["sku-10/2 B"]) == {}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"a": {}}, {"a": b"x"}, {"a": []}, {"a": {"<": [1, 2]}}, 5, b"a=b", [5], {5: "x"},
+        {"a": float("nan")}, {"a": object()}, "", " ", "=x", {"": 1}, {"\u200b": 1}, [""],
+        {"price": {"<": None}}, {"a": {"=": {"b": 1}}}, {"a": [["b"]]},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_no_filter_can_mean_is_never_everything(where: Any) -> None:
+    with pytest.raises(QueryError):
+        filters_from(where)

@@ -32,8 +32,9 @@ from sqlalchemy.pool import QueuePool
 
 from retrieval.common.text import folded, visible
 from retrieval.errors import GenerationGone, IndexDamaged, RetrievalError
-from retrieval.storage.entities import Card, ImageRow, Modality, TextRow
+from retrieval.storage.entities import Card, Modality
 from retrieval.storage.filters import Filter, leaves
+from retrieval.storage.folder.card_rows import image_rows, text_rows
 from retrieval.storage.folder.database import in_chunks
 from retrieval.storage.folder.field_values import FieldValues, matching, named
 from retrieval.storage.folder.fts5 import Spellings, as_indexed, as_it_came, phrase
@@ -284,8 +285,8 @@ class Snapshot:
         cards: dict[int, Card] = {}
         with self._reading() as connection:
             for ids in in_chunks(list(product_ids)):
-                images = _image_rows(connection, ids)
-                texts = _text_rows(connection, ids)
+                images = image_rows(connection, ids)
+                texts = text_rows(connection, ids)
                 for row in connection.execute(_CARDS.where(ProductRow.id.in_(ids))):
                     values = dict(row._mapping)
                     cards[row.id] = Card(
@@ -369,35 +370,3 @@ def _remembered(
     known.update(made)
     both = {**known_values, **made}
     return {key: both[key] for key in wanted if key in both}
-
-
-def _image_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[ImageRow]]:
-    query = (
-        select(
-            Image.product_id,
-            Image.id,
-            Image.path,
-            Image.width,
-            Image.height,
-            Image.content_hash,
-        )
-        .where(Image.product_id.in_(product_ids))
-        .order_by(Image.product_id, Image.position)
-    )
-    rows: dict[int, list[ImageRow]] = {}
-    for owner, image_id, path, width, height, content_hash in connection.execute(query):
-        row = ImageRow(image_id, path, width, height, content_hash)
-        rows.setdefault(owner, []).append(row)
-    return rows
-
-
-def _text_rows(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[TextRow]]:
-    query = (
-        select(ProductText.product_id, ProductText.id, ProductText.field, ProductText.content)
-        .where(ProductText.product_id.in_(product_ids))
-        .order_by(ProductText.id)
-    )
-    rows: dict[int, list[TextRow]] = {}
-    for owner, text_id, field, content in connection.execute(query):
-        rows.setdefault(owner, []).append(TextRow(text_id, field, content))
-    return rows
