@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
-    from retrieval.indexing.indexer import IndexReport
+    from retrieval.indexing.tally import IndexReport
     from retrieval.searching.searcher import Searcher
 
 __version__ = "0.1.0"

@@ -17,8 +17,8 @@ from retrieval import errors
 from retrieval.adaptation.adapting import AdaptReport
 from retrieval.cli import cli
 from retrieval.client import Client
-from retrieval.indexing.indexer import IndexReport
 from retrieval.indexing.maintenance import RebuildReport, VerifyReport
+from retrieval.indexing.tally import IndexReport
 from retrieval.searching.query import SearchOptions
 from retrieval.searching.results import Hit, Matched, Product
 from retrieval.searching.searcher import Searcher

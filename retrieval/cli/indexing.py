@@ -16,9 +16,9 @@ from retrieval.encoders.licences import licence_of
 from retrieval.errors import SourceError
 from retrieval.images.kinds import told_by_kind, told_passed_over
 from retrieval.indexing.building import index_source, preview_source
-from retrieval.indexing.indexer import IndexReport
 from retrieval.indexing.rejects import REJECTS_FILE, write_rejects
 from retrieval.indexing.relocating import find_photos
+from retrieval.indexing.tally import IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Reject, Source, open_source, parse_map, unread_tables
 

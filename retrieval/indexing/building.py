@@ -7,8 +7,9 @@ from pathlib import Path
 
 from retrieval.common.progress import Progress
 from retrieval.encoders import STARTER, load_encoder, loading_message, name_from_here, portable_name
-from retrieval.indexing.indexer import Indexer, IndexReport
+from retrieval.indexing.indexer import Indexer
 from retrieval.indexing.rejects import REJECTS_FILE, kept_rejects
+from retrieval.indexing.tally import IndexReport
 from retrieval.settings import Settings
 from retrieval.sources import Source, open_source
 from retrieval.storage import open_storage

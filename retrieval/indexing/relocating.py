@@ -19,8 +19,8 @@ from retrieval.common.progress import Progress
 from retrieval.common.text import is_unicode
 from retrieval.errors import IndexDamaged, IndexMissing, SourceError
 from retrieval.images.spelling import folded
-from retrieval.indexing.indexer import IndexReport
 from retrieval.indexing.publishing import publish
+from retrieval.indexing.tally import IndexReport
 from retrieval.settings import Settings
 from retrieval.sources.walking import Walk
 from retrieval.storage import open_storage

@@ -61,11 +61,8 @@ class Generation(ABC):
         """Number, fingerprint, model, fit, counts, calibration, index and recall a modality."""
 
     def check(self, *, thorough: bool = False) -> None:  # noqa: B027 - an engine may know of none
-        """Raises IndexDamaged where what is stored was found damaged since it was opened.
-
-        Args:
-            thorough: read all of it now; for telling damage from another fault.
-        """
+        """Raises IndexDamaged where what is stored was found damaged since it was opened;
+        `thorough` reads all of it now, to tell damage from another fault."""
 
     @abstractmethod
     def adapter(self) -> Adapter | None:
@@ -78,8 +75,6 @@ class Generation(ABC):
     @abstractmethod
     def extra(self, name: str) -> bytes | None:
         """What else was measured when it was made; see `Draft.publish`."""
-
-    # What may be found
 
     @abstractmethod
     def condition(self, where: Sequence[Filter], without: Ids | None = None) -> Condition | None:
@@ -100,8 +95,7 @@ class Generation(ABC):
     ) -> int:
         """How many products meet it, and have a row of one of the modalities or are `or_among`.
 
-        With neither given, how many meet it. An engine may stop counting where no page lies
-        beyond.
+        With neither given, how many meet it. Counting may stop where no page lies beyond.
         """
 
     @abstractmethod
@@ -111,8 +105,6 @@ class Generation(ABC):
     @abstractmethod
     def field_names(self) -> list[str]:
         """What can be filtered by: columns that any product has a value in, then attributes."""
-
-    # Products
 
     @abstractmethod
     def product_ids(self, keys: Sequence[str]) -> Ids:
@@ -138,8 +130,6 @@ class Generation(ABC):
         """Up to `count` products, ascending, spread evenly over the primary keys of those that
         have rows of all these modalities and are not among `without`; the same at each call."""
 
-    # Vectors
-
     @abstractmethod
     def nearest(
         self,
@@ -164,9 +154,7 @@ class Generation(ABC):
     @abstractmethod
     def scores(self, modality: Modality, queries: Vectors, rows: Ids) -> Scores:
         """(q, n) cosines of queries (q, d) with these rows; NaN for a row that is not there.
-
-        Equal rows score equally, wherever they stand and whatever stands beside them.
-        """
+        Equal rows score equally, wherever they stand and whatever stands beside them."""
 
     @abstractmethod
     def rows_of(self, modality: Modality, products: Ids) -> Rows:
@@ -176,8 +164,6 @@ class Generation(ABC):
     def sample_vectors(self, modality: Modality, count: int) -> Vectors:
         """(m, d), m at most `count`, spread evenly over the rows by primary key; cheap to repeat:
         each query's spread is measured on it."""
-
-    # Words
 
     @abstractmethod
     def lexical(
@@ -203,8 +189,6 @@ class Generation(ABC):
     @abstractmethod
     def document_frequency(self, phrases: Sequence[str]) -> dict[str, int]:
         """How many products hold each of these words, or words in a row."""
-
-    # Fields
 
     @abstractmethod
     def values(self, products: Ids, field: str) -> Values:
@@ -235,10 +219,7 @@ class Draft(Generation):
     ) -> Manifest:
         """Makes it durable, then live, in one step that cannot be seen half; drops generations
         beyond `settings.keep_generations`. Before that step a kill leaves the old one whole.
-
-        Args:
-            extras: what `Generation.extra` gives back by these names.
-        """
+        `Generation.extra` gives the `extras` back by their names."""
 
 
 class Catalog(ABC):

@@ -24,7 +24,7 @@ from PIL import Image, features
 import retrieval
 from retrieval.errors import ImageError, SourceError
 from retrieval.images.decoding import decode_photo
-from retrieval.indexing.indexer import IndexReport
+from retrieval.indexing.tally import IndexReport
 from retrieval.searching.searcher import Searcher
 from retrieval.settings import Settings
 from retrieval.sources import ProductRecord, Reject, open_source
