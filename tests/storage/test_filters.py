@@ -162,7 +162,6 @@ def test_ids_are_found_whatever_their_case(snapshot: Snapshot) -> None:
         {"a": float("nan")}, {"a": object()}, "", " ", "=x", {"": 1}, {"\u200b": 1}, [""],
         {"price": {"<": None}}, {"a": {"=": {"b": 1}}}, {"a": [["b"]]},
     ],
-    ids=repr,
 )  # fmt: skip
 def test_what_no_filter_can_mean_is_never_everything(where: Any) -> None:
     with pytest.raises(QueryError):
