@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import click
@@ -44,7 +45,8 @@ def main(quick: bool, only: str | None, seed: int, out: Path | None) -> None:
     # Within the command: processes that are to be killed import this file anew.
     prepare()
     from retrieval.cli.progress import for_this_terminal
-    from tests.faults.campaign.rows import misses, table
+    from retrieval.errors import one_line
+    from tests.faults.campaign.rows import Row, misses, table
     from tests.faults.campaign.world import World
 
     folder = Path(tempfile.mkdtemp(prefix="campaign-"))
@@ -54,7 +56,15 @@ def main(quick: bool, only: str | None, seed: int, out: Path | None) -> None:
     try:
         for name in names:
             part = importlib.import_module(f"tests.faults.campaign.{name}")
-            rows += part.run(world, PARTS[name][0 if quick else 1])
+            size = PARTS[name][0 if quick else 1]
+            try:
+                made = part.run(world, size)
+            except Exception as error:  # hours of other parts are not lost for it
+                traceback.print_exception(error)
+                told = f"the part itself failed: {type(error).__name__}: {one_line(error)}"
+                made = [Row(name, "all", size, told, 0, (told,))]
+            rows += made
+            click.echo(table(made), err=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result = table(rows)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import socket
 import statistics
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -58,8 +59,21 @@ def run(world: World, size: int) -> list[Row]:
                 rows.append(summary(f"{size} slow clients {way}", size, calm, beside, held[0]))
                 task.advance()
         finally:
-            server.stop()
-    return rows
+            stopped = stop(server)
+    return [*rows, stopped]
+
+
+def stop(server: Server) -> Row:
+    """Whether it stops when it is told to, after all that."""
+    missed: tuple[str, ...] = ()
+    try:
+        told = f"it ended with {server.stop()}"
+    except subprocess.TimeoutExpired as error:
+        told = f"it was still there {error.timeout:.0f} s after it was told to stop"
+        missed = (told,)
+        server.process.kill()
+        server.ended()
+    return Row(PART, "stopped afterwards", 1, told, 0, missed)
 
 
 def can_bind(address: str) -> bool:
