@@ -133,6 +133,9 @@ def test_every_example_of_a_page_runs(path: Path, served: str) -> None:
             exec(compile(block.replace(SERVER, served), named(path), "exec"), names)
         elif language == "toml":
             Settings(**tomllib.loads(block))
+        elif language == "nginx":
+            told = set(re.findall(r"X-Forwarded-\w+", block))
+            assert told == {f"X-Forwarded-{name}" for name in ("For", "Proto", "Host", "Prefix")}
         else:
             raise AssertionError(f"what is a block of {language!r}, and who looks after it?")
 

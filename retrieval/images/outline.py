@@ -107,7 +107,7 @@ def outline_of(data: bytes) -> Outline:
         if matches(data):
             try:
                 return read(data)
-            except (struct.error, IndexError, ValueError):
+            except (struct.error, IndexError, ValueError, OverflowError):
                 # Cut within a header: the decoder says what is wrong.
                 return Outline(kind, plain=len(data) <= LEAST_BYTES)
     raise ImageError(NOT_AN_IMAGE)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from retrieval.errors import SourceError
 from retrieval.images.files import SUFFIXES
@@ -132,7 +132,7 @@ class Walk:
 def is_photo(name: str) -> bool:
     """Whether a file is taken for a photo, by its name."""
     # `._photo.jpg` is what macOS leaves beside a photo: no image, whatever its name.
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("._")  # noqa: PTH122 - for each file
+    return PurePath(name).suffix.lower() in SUFFIXES and not name.startswith("._")
 
 
 def kept_by_programs(name: str) -> bool:

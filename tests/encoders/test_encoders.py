@@ -206,6 +206,8 @@ def test_the_list_of_models_starts_with_the_bundled_one() -> None:
         "bundled": False,
         "dim": 512,
         "image_size": 224,
+        "licence": "MIT",
+        "speed": "light",
     }
 
 

@@ -479,7 +479,7 @@ def test_the_interface_is_listed_without_scripts(client: Any) -> None:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert f"{method.upper()} {path}" in listed
-            assert html.escape(operation["description"])[:30] in listed
+            assert html.escape(operation["description"].replace("`", ""))[:30] in listed
     for field in ("max_price", "image", "offset", "photo_id"):
         assert f"<code>{field}</code>" in listed
     assert 'href="/openapi.json"' in listed
