@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -17,7 +18,7 @@ from retrieval.searching.query_encoder import QueryEncoder
 from retrieval.searching.results import Product, SearchResult
 from retrieval.settings import Settings, load_settings
 from retrieval.storage import open_storage
-from retrieval.storage.base import Generation
+from retrieval.storage.base import Generation, Storage
 from retrieval.storage.entities import Card
 
 Value = TypeVar("Value")
@@ -25,8 +26,26 @@ PHOTOS_LOOKED_FOR = 20
 SIMILAR = 12  # products shown beside one, and those that its words are judged by
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """An index as one process has it open."""
+
+    storage: Storage
+    encoder: QueryEncoder
+    process: int
+
+    @classmethod
+    def here(cls, index: Path, settings: Settings) -> _Opened:
+        storage = open_storage(index, settings)
+        return cls(storage, QueryEncoder(storage.base, settings), os.getpid())
+
+
+# What a child's parent had open: kept, as to drop it would close it.
+_OF_PARENTS: list[_Opened] = []
+
+
 class Searcher:
-    """Answers queries on an index; safe to share between threads.
+    """Answers queries on an index; safe to share between threads, and with forked processes.
 
     The model is loaded at the first query that needs it: searches by exact words, and for what
     is like a product of the catalog, do without.
@@ -35,10 +54,32 @@ class Searcher:
     def __init__(self, index: Path | str, settings: Settings | None = None) -> None:
         """Raises IndexMissing or IndexDamaged."""
         self.index = Path(index)
-        settings = settings or load_settings()
-        self._storage = open_storage(index, settings)
-        self._encoder = QueryEncoder(self._storage.base, settings)
+        self._settings = settings or load_settings()
+        self._open()
         self._storage.current()
+
+    def _open(self) -> None:
+        self._opened = _Opened.here(self.index, self._settings)
+
+    @property
+    def _here(self) -> _Opened:
+        """What is open, opened anew where this process was forked since.
+
+        A child has none of its parent's threads, its locks as some of them held them, and its
+        handles of SQLite, which are the parent's to close: what waits for them waits for ever.
+        """
+        if self._opened.process != os.getpid():
+            _OF_PARENTS.append(self._opened)
+            self._open()
+        return self._opened
+
+    @property
+    def _storage(self) -> Storage:
+        return self._here.storage
+
+    @property
+    def _encoder(self) -> QueryEncoder:
+        return self._here.encoder
 
     def search(
         self, text: str | Sequence[str] | None = None, **options: Unpack[SearchOptions]

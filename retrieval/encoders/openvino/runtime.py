@@ -37,8 +37,12 @@ def openvino() -> Any:
 
 
 @functools.cache
-def _core() -> Any:
+def _core_of(process: int) -> Any:  # noqa: ARG001 - a forked one has no threads of its parent's
     return openvino().Core()
+
+
+def _core() -> Any:
+    return _core_of(os.getpid())
 
 
 def bf16_runs_here() -> bool:

@@ -7,13 +7,14 @@ import errno
 import shutil
 from collections.abc import Iterator
 
-from retrieval.errors import DiskFull, RetrievalError
+from retrieval.errors import DiskFull, IndexDamaged
 from retrieval.storage.entities import EncoderInfo, Manifest
 from retrieval.storage.folder.catalog_reading import CatalogReader
 from retrieval.storage.folder.database import catalog_path
 
 # What SQLite and FAISS, which give no number, say of it.
 _SAID = ("No space left on device", "database or disk is full", "Disk quota exceeded")
+NO_ROOM = 100_000
 BYTES_A_COMPONENT = 2 + 4  # float16 beside FAISS, float32 at most within
 
 
@@ -30,16 +31,16 @@ def full_disk_told(
     """Raises DiskFull in place of what a library makes of a full disk."""
     try:
         yield
-    except RetrievalError:
-        raise
     except Exception as error:
-        if not is_of_full_disk(error):
+        # FAISS says nothing of a file whose last bytes found no room: the draft cannot be read.
+        free = shutil.disk_usage(catalog.index).free
+        cut = isinstance(error, IndexDamaged) and free < NO_ROOM
+        if not (cut or is_of_full_disk(error)):
             raise
         counts = catalog.counts()
         rows = counts["images"] + counts["texts"]
         needed = catalog_path(catalog.index).stat().st_size
         needed += rows * encoder.dim * BYTES_A_COMPONENT
-        free = shutil.disk_usage(catalog.index).free
         stays = "" if live is None else f"; generation {live.generation} stays live"
         raise DiskFull(
             f"the disk of {catalog.index} is full: a generation takes about "

@@ -60,7 +60,9 @@ class FolderGeneration(Generation):
         self._snapshot = Snapshot(folder / SNAPSHOT_FILE)
         # Searches that began before a switch still hold the generation; its connections are
         # closed when the last of them is done.
-        weakref.finalize(self, self._snapshot.close)
+        # Not at the end of a process, which closes them by itself: a forked one would close its
+        # parent's.
+        weakref.finalize(self, self._snapshot.close).atexit = False
         try:
             self._galleries = {
                 modality: Gallery.load(GalleryFiles(folder, modality), entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -121,7 +122,9 @@ def drafted(
     fingerprint = fingerprint_of(encoder.fingerprint, adapter)
     if live is not None and live.fingerprint != fingerprint:
         live = None  # nothing of it can be taken over
-    with full_disk_told(catalog, encoder, live), generations.new() as folder:
+    full = functools.partial(full_disk_told, catalog, encoder, live)
+    # Within as well: what is free is asked before the folder is removed.
+    with full(), generations.new() as folder, full():
         with progress.task("writing the generation", total=5) as task:
             write_snapshot(catalog_path(catalog.index), folder / SNAPSHOT_FILE)
             if adapter is not None:
