@@ -4,9 +4,6 @@ Rows (a photo, a text) and products are told by primary keys, which are never gi
 above storage counts positions. Texts sort by code point, ids of products included. Vectors are
 float32 and have length 1, cosines are in [-1, 1]; scores are float64, rounded to DECIMALS, so that
 those which differ in the last bits only are equal.
-
-What is asked of an engine by these methods alone is asked by `tests/storage/`: a new one gets its
-fixture there.
 """
 
 from __future__ import annotations
@@ -61,8 +58,7 @@ class Generation(ABC):
         """Number, fingerprint, model, fit, counts, calibration, index and recall a modality."""
 
     def check(self, *, thorough: bool = False) -> None:  # noqa: B027 - an engine may know of none
-        """Raises IndexDamaged where what is stored was found damaged since it was opened;
-        `thorough` reads all of it now, to tell damage from another fault."""
+        """Raises IndexDamaged where damage was found since it opened; `thorough` reads all now."""
 
     @abstractmethod
     def adapter(self) -> Adapter | None:
@@ -140,15 +136,12 @@ class Generation(ABC):
         *,
         exact: bool = False,
     ) -> Matches:
-        """At least the `count` best rows and all that tie with the last; fewer if there are none.
+        """At least the `count` best rows for a query (d,) and all that tie with the last; fewer if
+        there are none. `exact` holds it against every row, for judging the index.
 
         Scores are exact whatever index proposed the rows. A longer list begins with a shorter one,
         at every depth that a query may ask for: how (one first fetch for all pages, exact beyond
         it) is the engine's affair.
-
-        Args:
-            query: (d,).
-            exact: hold the query against every row; for judging the index.
         """
 
     @abstractmethod
