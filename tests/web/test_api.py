@@ -183,6 +183,8 @@ def test_the_description_is_openapi_3_1_and_lists_every_promised_route(client: A
         "/api/v1/search",
         "/api/v1/products/{product_id}",
         "/api/v1/products/{product_id}/similar",
+        "/api/v1/product",
+        "/api/v1/product/similar",
         "/api/v1/uploads/{photo_id}",
         "/healthz",
         "/metrics",
