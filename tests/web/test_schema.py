@@ -53,6 +53,8 @@ def described(tmp_path_factory: pytest.TempPathFactory, tiny_model: str) -> Any:
         ("/api/v1/products/{product_id}", "GET"),
         ("/api/v1/products/{product_id}/similar", "GET"),
         ("/api/v1/products/{product_id}", "DELETE"),
+        ("/api/v1/product", "GET"),
+        ("/api/v1/product/similar", "GET"),
         ("/api/v1/uploads/{photo_id}", "DELETE"),
         ("/healthz", "GET"),
         ("/metrics", "GET"),
