@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import resource
 import select
@@ -141,11 +142,15 @@ class Server:
         return left
 
     def stop(self) -> None:
-        """Ends `run`; may be called by a handler of signals, and from other threads."""
+        """Ends `run`; may be called by a handler of signals, and from other threads, and again."""
+        if self._stopping:
+            return
         self._stopping = True
         for door in self._doors:
             door.stopping = True
-        self._doors[0].pull_trigger()
+        # Where it was awake it may have ended by now, and closed what it is woken by.
+        with contextlib.suppress(OSError):
+            self._doors[0].pull_trigger()
 
     def _finish(self) -> int:
         began = time.monotonic()

