@@ -6,7 +6,6 @@ Every type searches by inner product, under ids that are primary keys of the cat
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,6 @@ CODE_TRAINING_VECTORS = 32_768
 # Coded neighbours come in a rough order: so many are fetched that the true ones are among them.
 CODED_DEPTH = 400
 CHUNK = 65_536
-
-
-# A forked process has none of the threads that its parent's loops were divided among, and waits
-# for them for ever at the end of its first loop: by itself it divides none.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: faiss.omp_set_num_threads(1))
 
 
 class AnnIndex:

@@ -33,8 +33,6 @@ from retrieval.storage.folder.generation_folders import Generations
 from retrieval.storage.folder.snapshot import SNAPSHOT_FILE, Snapshot
 from retrieval.storage.models import EncoderRow, Image, ProductRow, ProductText, State, Vector
 
-_VECTOR = (Vector.id, Vector.content_hash, Vector.data, Vector.checksum)
-
 
 @dataclass(frozen=True)
 class _Copy:
